@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctxtrace/error.h"
+
+#include <stdio.h>
+
+static void format_line(char *out, const char *format, va_list args)
+{
+	vsnprintf(out, CT_ERROR_TEXT_BYTES, format, args);
+	for (char *c = out; *c; c++) // a name from the target may carry an escape sequence
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+}
+
+int ct_error_set(struct ct_error *reterr, int code, const char *format, ...)
+{
+	va_list args;
+
+	if (!reterr)
+		return code;
+	reterr->code = code;
+	reterr->hint[0] = '\0';
+	va_start(args, format);
+	format_line(reterr->message, format, args);
+	va_end(args);
+	return code;
+}
+
+void ct_error_hint(struct ct_error *reterr, const char *format, ...)
+{
+	va_list args;
+
+	if (!reterr)
+		return;
+	va_start(args, format);
+	format_line(reterr->hint, format, args);
+	va_end(args);
+}
