@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * THE contract between the kernel side (bpf/) and user space (user/): every event, its bytes and its meaning.
+ *
+ * Events come from three places and make ONE stream: probes in the target (the kernel numbers them per CPU), the live
+ * source (gaps, sites, ticks) and the reader of the target's memory (scans). A recording is this stream, so a replay
+ * sees exactly what the live run saw; detectors run on nothing else. This header describes bytes; decoding and
+ * validation are in user/event, meaning in user/tree.
+ *
+ * Rules: natural alignment, explicit padding, sizes asserted. Fields are added at the end of a struct; anything else
+ * is a new event type and a higher CT_EVENT_ABI. Decoders check the length before a field and skip unknown types.
+ * Times are nanoseconds of CLOCK_MONOTONIC. An address is an alias of a context, never its identity.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/** Version of everything below. A recording with a higher number is refused. */
+#define CT_EVENT_ABI 1
+
+/** Frames in one call path. Deeper callers are cut; the innermost ones name the site. */
+#define CT_STACK_FRAMES_MAX 32
+
+/** Longest event in bytes, header included. A SITE with 32 long names fits; anything longer is refused. */
+#define CT_EVENT_BYTES_MAX 32768
+
+/**
+ * Catalogue: CT_EVENT(NAME, number, struct, minimum bytes of the struct, one line of documentation).
+ * Numbers below 32 come from the kernel, the others from user space.
+ */
+#define CT_EVENT_CATALOGUE(CT_EVENT)                                                                     \
+	CT_EVENT(CREATE, 1, ct_event_create, 56, "a context was made")                                   \
+	CT_EVENT(CANCEL, 2, ct_event_cancel, 32, "a context ended, and why")                             \
+	CT_EVENT(CANCEL_CALL, 3, ct_event_cancel_call, 32, "cancel function called after the end")       \
+	CT_EVENT(FREE, 4, ct_event_context, 24, "the memory of a context goes back to the library")      \
+	CT_EVENT(ABANDON, 5, ct_event_context, 24, "C: last user reference dropped without cancel")      \
+	CT_EVENT(TASK_START, 6, ct_event_task_start, 56, "a goroutine or thread started")                \
+	CT_EVENT(TASK_END, 7, ct_event_task_end, 24, "a goroutine or thread ended")                      \
+	CT_EVENT(STACK, 8, ct_event_stack, 280, "call path, sent once: raw addresses")                   \
+	CT_EVENT(REQUEST, 9, ct_event_request, 32, "C: a request begins or ends on a context")           \
+	CT_EVENT(EXEC, 10, ct_event_mark, 16, "the target called exec: all contexts are gone")           \
+	CT_EVENT(EXIT, 11, ct_event_mark, 16, "the target's last thread is gone")                        \
+	CT_EVENT(TARGET, 32, ct_event_target, 40, "who is watched")                                      \
+	CT_EVENT(PROVIDER, 33, ct_event_provider, 24, "a provider was attached")                         \
+	CT_EVENT(SITE, 34, ct_event_site, 24, "call path, sent once: names and lines")                   \
+	CT_EVENT(BEGIN, 35, ct_event_begin, 24, "all probes are in place: the window opens")             \
+	CT_EVENT(END, 36, ct_event_end, 24, "the window closes")                                         \
+	CT_EVENT(TICK, 37, ct_event_mark, 16, "time passed; everything older has been delivered")        \
+	CT_EVENT(GAP, 38, ct_event_gap, 40, "events were lost in this interval")                         \
+	CT_EVENT(COUNTERS, 39, ct_event_counters, 144, "totals of drops and failed helpers")             \
+	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
+	CT_EVENT(OBSERVED, 41, ct_event_observed, 64, "what memory says about one context")              \
+	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")
+
+/** Event types, CT_EVENT_CREATE and so on. */
+enum ct_event_type {
+#define CT_EVENT_ENUM(name, number, type, bytes, text) CT_EVENT_##name = (number),
+	CT_EVENT_CATALOGUE(CT_EVENT_ENUM)
+#undef CT_EVENT_ENUM
+	CT_EVENT_TYPE_END = 64,
+};
+
+/** What a context is. Only CANCEL, DEADLINE and AFTER_FUNC can be cancelled and count as created. */
+enum ct_context_kind {
+	CT_KIND_UNKNOWN = 0,	/**< Not readable; treated as CANCEL without a timer. */
+	CT_KIND_BACKGROUND = 1, /**< Root: context.Background(). */
+	CT_KIND_TODO = 2,	/**< Root: context.TODO(). */
+	CT_KIND_CANCEL = 3,
+	CT_KIND_DEADLINE = 4,	/**< Has its own timer. */
+	CT_KIND_AFTER_FUNC = 5, /**< A registration that runs a function when its parent ends. */
+	CT_KIND_VALUE = 6,
+	CT_KIND_DETACHED = 7, /**< WithoutCancel. */
+	CT_KIND_FOREIGN = 8,  /**< A type that is not the library's own. */
+	CT_KIND_END = 9,
+};
+
+/** Why a context ended. */
+enum ct_cancel_reason {
+	CT_REASON_NONE = 0,
+	CT_REASON_EXPLICIT = 1, /**< Its cancel (or stop) function. */
+	CT_REASON_DEADLINE = 2,
+	CT_REASON_PARENT = 3, /**< An ancestor ended. */
+	CT_REASON_FREED = 4,  /**< Seen only by the reuse of its address or in memory. */
+	CT_REASON_END = 5,
+};
+
+/**
+ * Head of every event, 16 bytes.
+ *
+ * Kernel events are numbered per CPU without a hole from 1; a jump says how many were dropped, and between which
+ * two events. User-space events carry sequence 0.
+ */
+struct ct_event_header {
+	__u64 time_ns;	/**< When it happened. */
+	__u32 sequence; /**< Per CPU, from 1; 0 for events made in user space. */
+	__u16 cpu;	/**< CPU that numbered it. */
+	__u8 type;	/**< enum ct_event_type. */
+	__u8 flags;	/**< Depends on the type. */
+};
+
+/* Flags of CREATE. */
+#define CT_CREATE_DETACHED 0x01	    /**< A WithoutCancel link lies between the context and `parent`. */
+#define CT_CREATE_PARENT_UNREAD 0x02 /**< The walk to the parent failed or was deeper than its bound. */
+#define CT_CREATE_WATCHED 0x04	     /**< The parent is foreign: the library may start a watcher goroutine. */
+
+/** A context is being made; it is not linked into its parent yet. */
+struct ct_event_create {
+	struct ct_event_header header;
+	__u64 context;	   /**< Its address. */
+	__u64 parent;	   /**< Nearest ancestor that is no value, detached or stop link; 0 for a root. */
+	__u64 task;	   /**< Goroutine id or thread id that makes it. */
+	__u64 deadline_ns; /**< Absolute, CLOCK_MONOTONIC; 0 without deadline or unreadable. */
+	__u32 path;	   /**< Call path, see STACK; 0 unknown. */
+	__u8 kind;	   /**< enum ct_context_kind. */
+	__u8 parent_kind;  /**< BACKGROUND, TODO, FOREIGN, or CANCEL for anything that can be cancelled; 0 unread. */
+	__u8 hops;	   /**< Links walked over on the way to `parent`. */
+	__u8 pad;
+};
+
+/** Flag of CANCEL: it ended while being made (dead parent, deadline already past). */
+#define CT_CANCEL_BORN 0x01
+
+/** A context ends. Sent once per context. */
+struct ct_event_cancel {
+	struct ct_event_header header;
+	__u64 context;
+	__u32 path;  /**< Canceller's call path for EXPLICIT; else 0. */
+	__u8 reason; /**< enum ct_cancel_reason. */
+	__u8 pad[3];
+};
+
+/** The cancel function ran on a context that had already ended. */
+struct ct_event_cancel_call {
+	struct ct_event_header header;
+	__u64 context;
+	__u32 path; /**< Caller's path, 0 when not taken. */
+	__u32 pad;
+};
+
+/** FREE and ABANDON: something happened to a context. */
+struct ct_event_context {
+	struct ct_event_header header;
+	__u64 context;
+};
+
+/** Flag of TASK_START: a thread, not a goroutine. */
+#define CT_TASK_THREAD 0x01
+
+/** A goroutine or thread starts. */
+struct ct_event_task_start {
+	struct ct_event_header header;
+	__u64 task;    /**< goid or thread id. */
+	__u64 creator; /**< Task that started it; 0 unknown. */
+	__u64 context; /**< Context it captured; 0 none found. */
+	__u64 entry;   /**< Address of the function it runs. */
+	__u32 path;    /**< Creation path; 0 unknown. */
+	__u32 pad;
+};
+
+/** A goroutine or thread ends. */
+struct ct_event_task_end {
+	struct ct_event_header header;
+	__u64 task;
+};
+
+/** A call path, sent before its first use by the same CPU. Innermost frame first, library frames left out. */
+struct ct_event_stack {
+	struct ct_event_header header;
+	__u32 path;  /**< Number from 1, given once per key of three return addresses. */
+	__u32 depth; /**< Valid entries in `frames`. */
+	__u64 frames[CT_STACK_FRAMES_MAX]; /**< Return addresses in the target. */
+};
+
+/** Flag of REQUEST: it ends. */
+#define CT_REQUEST_END 0x01
+
+/** A request begins or ends on a context. */
+struct ct_event_request {
+	struct ct_event_header header;
+	__u64 context;
+	__u64 task;
+};
+
+/** Events without a body: EXEC, EXIT, TICK. */
+struct ct_event_mark {
+	struct ct_event_header header;
+};
+
+/** Runtime of the target. */
+enum ct_runtime {
+	CT_RUNTIME_C = 0,
+	CT_RUNTIME_GO = 1,
+	CT_RUNTIME_END = 2,
+};
+
+/** Flag of TARGET: it has no symbol table. */
+#define CT_TARGET_STRIPPED 0x01
+
+/** Who is watched. Followed by three NUL-terminated strings: exe, runtime version, build id (any may be empty). */
+struct ct_event_target {
+	struct ct_event_header header;
+	__u32 pid;
+	__u8 runtime; /**< enum ct_runtime. */
+	__u8 pad[3];
+	__u64 start_time_ns; /**< Start of the process, CLOCK_MONOTONIC. */
+	__u64 strings_bytes; /**< Bytes of the strings, NULs included. */
+};
+
+/** A provider. Followed by its NUL-terminated name. */
+struct ct_event_provider {
+	struct ct_event_header header;
+	__u32 attach_points;
+	__u32 name_bytes; /**< With the NUL. */
+};
+
+/** Flags of a frame in SITE. */
+#define CT_FRAME_INLINED 0x01 /**< Inlined into the frame that follows it. */
+#define CT_FRAME_STDLIB 0x02  /**< Belongs to the language's standard library. */
+
+/**
+ * A call path with names. Followed by `frames` packed frames: __u32 line (0 unknown), __u8 flags, then function and
+ * file as NUL-terminated strings. Innermost first; frames of the context library are left out.
+ */
+struct ct_event_site {
+	struct ct_event_header header;
+	__u32 path;
+	__u16 frames;
+	__u16 frames_bytes; /**< Bytes of all packed frames. */
+};
+
+/** The window opens. */
+struct ct_event_begin {
+	struct ct_event_header header;
+	__u64 wall_clock_ns; /**< CLOCK_REALTIME at header.time_ns. */
+};
+
+/** Why the window closed. */
+enum ct_end_reason {
+	CT_END_DURATION = 0,
+	CT_END_SIGNAL = 1,
+	CT_END_TARGET_EXIT = 2,
+	CT_END_REASON_END = 3,
+};
+
+/** The window closes. */
+struct ct_event_end {
+	struct ct_event_header header;
+	__u32 reason; /**< enum ct_end_reason. */
+	__u32 pad;
+};
+
+/** Events were lost after `from_ns` and before `to_ns`. Comes before the first event after the gap. */
+struct ct_event_gap {
+	struct ct_event_header header;
+	__u64 from_ns;
+	__u64 to_ns;
+	__u64 lost; /**< How many. */
+};
+
+/**
+ * Counters kept by the kernel side: CT_COUNTER(NAME, "name in reports", is it a drop: an event that never came).
+ * A new one goes at the end.
+ */
+#define CT_COUNTER_CATALOGUE(CT_COUNTER)                                      \
+	CT_COUNTER(RING_FULL, "ring_full", 1)                                 \
+	CT_COUNTER(STACK_RING_FULL, "stack_ring_full", 0)                     \
+	CT_COUNTER(PATHS_FULL, "paths_full", 0)                               \
+	CT_COUNTER(CONFIG_MISSING, "config_missing", 1)                       \
+	CT_COUNTER(READ_CONTEXT, "read_context", 0)                           \
+	CT_COUNTER(READ_PARENT, "read_parent", 0)                             \
+	CT_COUNTER(READ_TASK, "read_task", 0)                                 \
+	CT_COUNTER(READ_STACK, "read_stack", 0)                               \
+	CT_COUNTER(READ_CANCEL, "read_cancel", 1)                             \
+	CT_COUNTER(PARENT_DEEP, "parent_deep", 0)                             \
+	CT_COUNTER(MAP_UPDATE, "map_update", 0)                               \
+	CT_COUNTER(READ_GOROUTINE, "read_goroutine", 0)
+
+/** Indices into ct_event_counters.value. */
+enum ct_counter {
+#define CT_COUNTER_ENUM(name, text, is_drop) CT_COUNTER_##name,
+	CT_COUNTER_CATALOGUE(CT_COUNTER_ENUM)
+#undef CT_COUNTER_ENUM
+	CT_COUNTER_END,
+	CT_COUNTER_MAX = 16, /**< Room in the event. */
+};
+
+/** Totals since the attach, summed over CPUs. Sent when they changed, and before END. */
+struct ct_event_counters {
+	struct ct_event_header header;
+	__u64 value[CT_COUNTER_MAX];
+};
+
+/** Flags of SCAN_BEGIN and SCAN_END. */
+#define CT_SCAN_COMPLETE 0x01 /**< Everything that had to be read could be read. */
+
+/** Brackets one reading of the target's memory. SCAN_END repeats SCAN_BEGIN and adds the figures. */
+struct ct_event_scan {
+	struct ct_event_header header;
+	__u64 began_ns;	   /**< Contexts made later are not judged by this scan. */
+	__u32 scan;	   /**< Number from 1. */
+	__u32 collections; /**< Garbage collections the target has begun so far, as its heap counts them. */
+	__u32 contexts;	   /**< Live contexts found. */
+	__u32 lost;	   /**< Of these: not cancelled, retained, no cancel function. */
+	__u64 read_bytes;
+};
+
+/** What memory says about a context. */
+enum ct_observed_state {
+	CT_OBSERVED_HELD = 0,	   /**< Lives, not cancelled, a cancel function exists. */
+	CT_OBSERVED_LOST = 1,	   /**< Lives, not cancelled, retained, and no cancel function exists. */
+	CT_OBSERVED_CANCELLED = 2, /**< Its error word is set. */
+	CT_OBSERVED_FREED = 3,	   /**< Not allocated, or no context any more. */
+	CT_OBSERVED_UNRETAINED = 4, /**< Lives, no cancel function, nothing retains it: garbage waiting. */
+	CT_OBSERVED_UNDECIDED = 5, /**< Looks lost, but a guard forbids the verdict (pointer on a stack, unswept). */
+	CT_OBSERVED_END = 6,
+};
+
+/** What keeps a context, as bits. */
+#define CT_RETAINED_PARENT 0x01
+#define CT_RETAINED_TIMER 0x02
+#define CT_RETAINED_GOROUTINE 0x04
+
+/** Flag of OBSERVED: its cancel function waits on a goroutine's defer list; `task` is that goroutine. */
+#define CT_OBSERVED_DEFERRED 0x01
+
+/** One context as memory shows it. Sent when it differs from what the stream said so far. */
+struct ct_event_observed {
+	struct ct_event_header header;
+	__u64 context;
+	__u64 parent; /**< As in CREATE. */
+	__u64 deadline_ns;
+	__u64 task;
+	__u32 scan;
+	__u8 kind;	  /**< enum ct_context_kind. */
+	__u8 state;	  /**< enum ct_observed_state. */
+	__u8 retained_by; /**< CT_RETAINED_ bits. */
+	__u8 parent_kind; /**< As in CREATE. */
+	__u64 object_bytes; /**< Memory it keeps, as far as it was measured; 0 unknown. */
+};
+
+_Static_assert(sizeof(struct ct_event_header) == 16, "header");
+#define CT_EVENT_SIZE(name, number, type, bytes, text) \
+	_Static_assert(sizeof(struct type) == (bytes), "size of " #name);
+CT_EVENT_CATALOGUE(CT_EVENT_SIZE)
+#undef CT_EVENT_SIZE
+_Static_assert((int)CT_COUNTER_END <= (int)CT_COUNTER_MAX, "counters fit their event");
