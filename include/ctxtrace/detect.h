@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Detectors: pure functions from a tree and a time to findings.
+ *
+ * A finding must convince the owner of the code. Each detector is one file in user/detect named after its finding, one
+ * row in its table, and one golden case that finds it and one that does not. They read the tree and nothing else.
+ */
+#pragma once
+
+#include "ctxtrace/tree.h"
+
+/** CT_FINDING(NAME, "kind in reports", "title for people"). Kinds are fixed by the contract; order is table order. */
+#define CT_FINDING_CATALOGUE(CT_FINDING)                  \
+	CT_FINDING(LOST_CANCEL, "lost-cancel")            \
+	CT_FINDING(LEAKED_TIMER, "leaked-timer")          \
+	CT_FINDING(DEFER_IN_LOOP, "defer-in-loop")        \
+	CT_FINDING(UNSTOPPED_AFTER_FUNC, "unstopped-after-func") \
+	CT_FINDING(ORPHANED_CONTEXT, "orphaned-context")  \
+	CT_FINDING(TODO_ROOT, "todo-root")
+
+/** Finding kinds. */
+enum ct_finding_kind {
+#define CT_FINDING_ENUM(name, text) CT_FINDING_##name,
+	CT_FINDING_CATALOGUE(CT_FINDING_ENUM)
+#undef CT_FINDING_ENUM
+	CT_FINDING_END,
+};
+
+/** How bad it is. `leak`: really retained; `warning`: wrong but bounded. */
+enum ct_severity { CT_SEVERITY_HINT, CT_SEVERITY_WARNING, CT_SEVERITY_LEAK };
+
+/** `confirmed` is proven; `suspected` only when evidence was weakened, and for orphaned contexts. */
+enum ct_confidence { CT_CONFIDENCE_SUSPECTED, CT_CONFIDENCE_CONFIRMED };
+
+/** Examples carried by a finding. */
+#define CT_EXAMPLES_MAX 3
+
+/** Room for one sentence. */
+#define CT_SENTENCE_BYTES 320
+
+/** One finding: all contexts of one kind of trouble made at one site. */
+struct ct_finding {
+	enum ct_finding_kind kind;
+	enum ct_severity severity;
+	enum ct_confidence confidence;
+	uint32_t site;	       /**< Index of the creation site; CT_SITE_UNKNOWN for contexts older than the attach. */
+	uint8_t context_kind;  /**< With an unknown site, kind and parent are what is known (the report's `group`). */
+	uint64_t parent_id;    /**< Parent shared by all, 0 when they have several or none. */
+	uint64_t count;	       /**< Contexts the finding speaks of. */
+	uint64_t live;	       /**< Of these still alive. */
+	uint64_t oldest_ns;    /**< Age of the oldest. */
+	uint64_t rate_per_min_milli; /**< Contexts per minute, times 1000: integers compare exactly. */
+	uint8_t retained_by;   /**< CT_RETAINED_ bits, all that occur. */
+	uint64_t retained_bytes; /**< Estimate. */
+	uint32_t examples[CT_EXAMPLES_MAX]; /**< Context indices, oldest first. */
+	uint32_t examples_count;
+	char evidence[CT_SENTENCE_BYTES]; /**< Which rule, which times. One sentence. */
+	char advice[CT_SENTENCE_BYTES];	  /**< What to do. One sentence. */
+	uint64_t fingerprint; /**< Kind and function names; stable across runs and rebuilds. */
+};
+
+/** Old and uncancelled, but the proof is not in yet. */
+struct ct_undecided {
+	uint32_t site;
+	uint8_t context_kind;
+	uint64_t count;
+	uint64_t oldest_ns;
+	char why[CT_SENTENCE_BYTES];
+};
+
+/** Result of a run, in the order a report shows it (most expensive first). Release with ct_findings_done(). */
+struct ct_findings {
+	struct ct_finding *list;
+	size_t count;
+	struct ct_undecided *undecided;
+	size_t undecided_count;
+	uint64_t suppressed; /**< Left out because of --suppress. */
+	const struct ct_allocator *allocator;
+};
+
+/** What the user chose. */
+struct ct_detect_options {
+	uint64_t min_age_ns; /**< How old a live context must be before a finding may speak of it. */
+	uint64_t grace_ns;   /**< How long work may go on after its request or context ended. */
+	/** Leave this finding out? NULL: keep all. */
+	bool (*is_suppressed)(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding);
+	void *opaque;
+};
+
+/**
+ * Run every detector.
+ *
+ * @param tree          The model, borrowed.
+ * @param now_ns        Time of the judgement, CLOCK_MONOTONIC of the stream (its last tick or end).
+ * @param options       The user's choice.
+ * @param allocator     For the result.
+ * @param ret_findings  The result.
+ * @return 0 or -ENOMEM.
+ */
+int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_detect_options *options,
+		  const struct ct_allocator *allocator, struct ct_findings *ret_findings);
+
+/** Release findings. Zeroed ones are fine. */
+void ct_findings_done(struct ct_findings *findings);
+
+/** @return the kind's name in reports ("lost-cancel"). */
+const char *ct_finding_name(enum ct_finding_kind kind);
+
+/** @return true and the kind when `name` is one of the kinds. */
+bool ct_finding_kind_from_name(const char *name, enum ct_finding_kind *ret_kind);
+
+/** @return "hint", "warning" or "leak". */
+const char *ct_severity_name(enum ct_severity severity);
+
+/** @return "suspected" or "confirmed". */
+const char *ct_confidence_name(enum ct_confidence confidence);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The live model: contexts, creation sites, tasks and totals, built from the event stream and nothing else.
+ *
+ * Pure: no clock, no files, no ELF; memory through the allocator given at _new. Replaying the same events gives the
+ * same tree. An ended context is forgotten at once unless a live one below it still needs the path to the root. The
+ * tree decides nothing about leaks; that is detect's.
+ */
+#pragma once
+
+#include "ctxtrace/allocator.h"
+#include "ctxtrace/event.h"
+#include "ctxtrace/source.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** "No context", "no site": the index that stands for nothing. Site 0 is the unknown site and always exists. */
+#define CT_INDEX_NONE UINT32_MAX
+#define CT_SITE_UNKNOWN 0u
+
+/* State bits of a context. */
+#define CT_CONTEXT_ENDED 0x0001	     /**< Ended; kept only for its descendants. */
+#define CT_CONTEXT_ADOPTED 0x0002    /**< First seen as a parent, by a cancel or in memory: created before the attach. */
+#define CT_CONTEXT_DETACHED 0x0004   /**< A detached link lies between it and its parent. */
+#define CT_CONTEXT_GAP 0x0008	     /**< Was alive across a gap: its end may have been missed. */
+#define CT_CONTEXT_ABANDONED 0x0010  /**< C: last user reference dropped uncancelled (proof of a lost cancel). */
+#define CT_CONTEXT_LOST_ONCE 0x0020  /**< Memory said LOST in one scan. */
+#define CT_CONTEXT_LOST 0x0040	     /**< Memory said LOST in two scans: proof. */
+#define CT_CONTEXT_HELD 0x0080	     /**< Memory said HELD after a collection begun after its creation. */
+#define CT_CONTEXT_DEFERRED 0x0100   /**< Its cancel function is on `task`'s defer list. */
+#define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
+#define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
+#define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended. */
+
+/** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
+struct ct_context {
+	uint64_t id;	      /**< Identity: sequence number from 1. */
+	uint64_t address;     /**< Alias. */
+	uint64_t created_ns;  /**< For adopted ones: first seen; their age is a lower bound. */
+	uint64_t deadline_ns; /**< 0 none. */
+	uint64_t task;	      /**< Maker (goid or thread id); 0 unknown. */
+	uint32_t parent;      /**< Index of the parent, or CT_INDEX_NONE (a root, see parent_kind). */
+	uint32_t site;	      /**< Index of its creation site. */
+	uint32_t children;    /**< Contexts that name this one as their parent and are still kept. */
+	uint16_t state;	      /**< CT_CONTEXT_ bits. */
+	uint8_t kind : 4;     /**< enum ct_context_kind. */
+	uint8_t parent_kind : 4;
+	uint8_t retained_by : 4; /**< CT_RETAINED_ bits, from memory. */
+	uint8_t reason : 4;	 /**< enum ct_cancel_reason once ended. */
+};
+_Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live context stays below 72 bytes");
+
+/** Buckets of a lifetime histogram: four per doubling from 1 us on (a value is known to within 19%). */
+#define CT_LIFETIME_BUCKETS 160
+
+/** Where contexts are made: one call path. */
+struct ct_site {
+	uint32_t path;	/**< Number in the stream; 0 for the unknown site. */
+	uint16_t frames; /**< Frames in `packed`; 0 while no SITE event came. */
+	uint16_t packed_bytes;
+	char *packed;	/**< Frames as in ct_event_site; read with ct_frame_next(). Owned by the tree. */
+	uint8_t kind;	/**< Kind of the contexts made here (the last seen). */
+	bool is_todo_root; /**< Some context made here hangs directly off TODO. */
+	uint64_t created;
+	uint64_t ended[CT_REASON_END];
+	uint64_t cancel_called;
+	uint64_t live;
+	uint64_t first_ns; /**< First and last creation seen. */
+	uint64_t last_ns;
+	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
+	uint64_t lifetime_max_ns;
+	uint32_t lifetime[CT_LIFETIME_BUCKETS];
+};
+
+/** One frame, borrowed from a site. */
+struct ct_frame {
+	const char *function; /**< As the symbolizer named it; not escaped. */
+	const char *file;     /**< May be empty. */
+	uint32_t line;	      /**< 0 unknown. */
+	uint8_t flags;	      /**< CT_FRAME_ bits. */
+};
+
+/** Who cancelled what, aggregated. */
+struct ct_cancel_group {
+	uint32_t site;	      /**< Of the context that ended. */
+	uint32_t by;	      /**< Canceller's path as a site index; CT_SITE_UNKNOWN when none. */
+	uint32_t origin_site; /**< reason PARENT: site of the ancestor where it began; else CT_INDEX_NONE. */
+	uint8_t reason;
+	uint8_t origin_reason; /**< reason PARENT: why that ancestor ended. */
+	uint64_t count;
+	uint64_t late; /**< Cancel functions called after the end, for this site and reason. */
+};
+
+/** Numbers of the whole window. `created` counts kinds CANCEL, DEADLINE and AFTER_FUNC. */
+struct ct_totals {
+	uint64_t events;  /**< Kernel events applied. */
+	uint64_t created;
+	uint64_t ended[CT_REASON_END]; /**< Of created ones (adopted ones are in `adopted_ended`). */
+	uint64_t adopted_ended;
+	uint64_t cancel_called;
+	uint64_t live;	    /**< Created or adopted and not ended. */
+	uint64_t peak_live;
+	uint64_t adopted;
+	uint64_t unmatched; /**< Ends of contexts nobody knew. */
+	uint64_t late;	    /**< Events older than one already applied to the same context. */
+	uint64_t gaps;
+	uint64_t lost_events; /**< Sum over gaps. */
+	uint64_t refused_contexts; /**< Not kept because of max_contexts. */
+	uint64_t refused_sites;
+	uint64_t refused_tasks;
+	uint64_t tasks_seen;
+	uint64_t tasks_live;
+	uint64_t requests_started;
+	uint64_t requests_live;
+	uint64_t counters[CT_COUNTER_MAX]; /**< As of the last COUNTERS event. */
+	uint64_t scans;			   /**< Complete scans. */
+	uint64_t failed_scans;
+};
+
+/** The window and the target, as told by the stream. Strings are owned by the tree and never NULL. */
+struct ct_window {
+	uint32_t pid;
+	uint8_t runtime;
+	bool is_stripped;
+	bool has_begun;
+	bool has_ended;
+	uint8_t end_reason;
+	uint64_t begin_ns;
+	uint64_t end_ns;
+	uint64_t wall_clock_ns;
+	uint64_t now_ns;	  /**< Latest time in the stream. */
+	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
+	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */
+	uint64_t last_collection_ns;  /**< A collection was first seen to have ended by then; 0 none seen. */
+	const char *exe;
+	const char *runtime_version;
+	const char *build_id;
+	struct {
+		char name[32];
+		uint32_t attach_points;
+	} providers[4];
+	size_t providers_count;
+};
+
+/** Caps. Zero fields take the defaults. */
+struct ct_tree_options {
+	uint32_t max_contexts; /**< Default 4,000,000. */
+	uint32_t max_sites;    /**< Default 65,536. */
+	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
+};
+
+/** The live model. */
+struct ct_tree;
+
+/** @return a new empty tree, or NULL without memory. `allocator` must outlive it. */
+struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct ct_tree_options *options);
+
+/** Free the tree and everything in it. NULL is fine. */
+void ct_tree_free(struct ct_tree *tree);
+
+/**
+ * Apply one event.
+ *
+ * Events of one context arrive in order; across contexts they may be late. A create at a known live address proves
+ * that the old context was freed (reason FREED). An unknown parent is adopted. STACK events are ignored (names come as
+ * SITE); a path may be used before its SITE arrives.
+ *
+ * @param tree         Tree to change.
+ * @param event        Validated event, borrowed for this call.
+ * @param ret_context  Context concerned as it is after the event, borrowed until the next apply; NULL for events of
+ *                     tasks and windows, and for contexts already forgotten. Optional.
+ * @return 0; -ENOSPC at a cap (counted, tree unchanged but for counters); -ENOMEM; -EPROTO when event and tree
+ *         contradict each other.
+ */
+int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context);
+
+/** @return the live context at this address, or NULL. Borrowed until the next apply. */
+const struct ct_context *ct_tree_find(const struct ct_tree *tree, uint64_t address);
+
+/** @return the context at `index` (live or kept), or NULL. */
+const struct ct_context *ct_tree_context(const struct ct_tree *tree, uint32_t index);
+
+/** @return the parent, or NULL at a root. */
+const struct ct_context *ct_tree_parent(const struct ct_tree *tree, const struct ct_context *context);
+
+/** @return one past the highest context index; walk 0..end with ct_tree_context(), which skips by returning NULL. */
+uint32_t ct_tree_end(const struct ct_tree *tree);
+
+/** @return the index of a context. */
+uint32_t ct_tree_index(const struct ct_tree *tree, const struct ct_context *context);
+
+/** @return the site at `index`, or NULL past the last. */
+const struct ct_site *ct_tree_site(const struct ct_tree *tree, uint32_t index);
+
+/** @return how many sites there are, the unknown one included. */
+uint32_t ct_tree_sites(const struct ct_tree *tree);
+
+/** @return the who-cancelled-what groups; `ret_count` of them, in order of first use. Borrowed until the next apply. */
+const struct ct_cancel_group *ct_tree_cancels(const struct ct_tree *tree, size_t *ret_count);
+
+/** @return true while the task is known to run. */
+bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task);
+
+/** @return the totals. */
+const struct ct_totals *ct_tree_totals(const struct ct_tree *tree);
+
+/** @return window and target. */
+const struct ct_window *ct_tree_window(const struct ct_tree *tree);
+
+/** @return true when events were lost or refused, so that verdicts need memory's word. */
+bool ct_tree_is_incomplete(const struct ct_tree *tree);
+
+/**
+ * Walk the frames of a site, innermost first.
+ *
+ * @param site    The site.
+ * @param cursor  Start with 0; advanced by the call.
+ * @param ret     The frame.
+ * @return true while there is one.
+ */
+bool ct_frame_next(const struct ct_site *site, uint32_t *cursor, struct ct_frame *ret);
+
+/** @return lifetime in nanoseconds below which `quantile` (0..1) of the ended contexts lie; 0 when none ended. */
+uint64_t ct_site_lifetime(const struct ct_site *site, double quantile);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The census: what a Go program's own memory says about its contexts. Which live, which are not cancelled, and which
+ * can never be cancelled by their owner because no cancel function for them exists any more.
+ *
+ * Read-only through /proc/PID/mem, the target runs on. A result is one reading; a verdict needs two that agree (the
+ * tree counts them). Hostile input: every pointer, size, count and hop is checked; what two reads disagree on is
+ * not believed. The method, its guards and what they were verified on are told at the head of census.c.
+ */
+#pragma once
+
+#include "ctxtrace/error.h"
+#include "ctxtrace/event.h"
+#include "symbol/binary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Everything that stays the same between scans of one process. */
+struct ct_census;
+
+/** One context found in memory. */
+struct ct_census_context {
+	uint64_t address;
+	uint64_t parent;	/**< Nearest ancestor that can be cancelled, or 0 at a root. */
+	uint64_t deadline_ns;	/**< CLOCK_MONOTONIC, 0 none or unknown. */
+	uint64_t task;		/**< Goroutine on whose defer list its cancel function waits; 0 none. */
+	uint8_t kind;		/**< enum ct_context_kind. */
+	uint8_t parent_kind;	/**< As in CREATE. */
+	uint8_t state;		/**< enum ct_observed_state. */
+	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
+};
+
+/** One reading. Release with ct_census_result_done(). */
+struct ct_census_result {
+	struct ct_census_context *contexts; /**< Sorted by address. */
+	size_t count;
+	uint64_t began_ns;   /**< CLOCK_MONOTONIC before the first byte was read. */
+	uint64_t read_bytes;
+	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
+	uint32_t lost;	      /**< Contexts in state LOST. */
+	bool is_complete;     /**< False: something could not be read; nothing may be concluded from absence. */
+	char reason[160];     /**< Why incomplete, for a person. */
+};
+
+/**
+ * Prepare censuses of one process.
+ *
+ * @param pid         Process, for /proc/PID/{mem,pagemap,maps}; opened here, before privileges are dropped.
+ * @param binary      Its executable; borrowed, must outlive the census.
+ * @param load_bias   Runtime address minus address as linked.
+ * @param time_base_ns  CLOCK_MONOTONIC at the process's own monotonic zero (process_config), 0 unknown.
+ * @return 0; -EOPNOTSUPP with a sentence when this Go version or layout is not known; negative errno.
+ */
+int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_t time_base_ns,
+		  struct ct_census **ret_census, struct ct_error *reterr);
+
+/** Free it. NULL is fine. */
+void ct_census_free(struct ct_census *census);
+
+/**
+ * Tell the census about contexts that create events named, so that unlinked ones are not taken for user structs.
+ * Called back during a scan: is there a live context of the tree at this address?
+ */
+typedef bool (*ct_census_known)(void *opaque, uint64_t address);
+
+/**
+ * Read the target's memory once.
+ *
+ * @param known       May be NULL.
+ * @param ret_result  The reading; incomplete ones are returned too, with `is_complete` false.
+ * @return 0; -ESRCH when the process is gone; negative errno when nothing could be read.
+ */
+int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque, struct ct_census_result *ret_result,
+		   struct ct_error *reterr);
+
+/** @return the context at `address`, or NULL: not allocated, or no live uncancelled context any more. */
+const struct ct_census_context *ct_census_find(const struct ct_census_result *result, uint64_t address);
+
+/** Release a result. A zeroed one is fine. */
+void ct_census_result_done(struct ct_census_result *result);
