@@ -4,7 +4,8 @@
  *
  * A context tells work when to stop. Contexts form a tree: a context made from a parent ends when the parent ends, when
  * its own deadline passes, or when somebody calls its cancel function, whichever comes first, and never un-ends. Work
- * that was given a context looks at it (cctx_done(), cctx_wait(), cctx_done_fd()) and stops. Contexts also carry values.
+ * that was given a context looks at it (cctx_done(), cctx_wait(), cctx_done_fd()) and stops. Contexts also carry
+ *values.
  *
  *	cctx_t *ctx = cctx_with_timeout(request, 2 * CCTX_SECOND);
  *	if (!ctx)
@@ -37,7 +38,7 @@ extern "C" {
 #define CCTX_API __attribute__((visibility("default")))
 
 /** One second and one millisecond in nanoseconds, the unit of every time here. */
-#define CCTX_SECOND INT64_C(1000000000)
+#define CCTX_SECOND	 INT64_C(1000000000)
 #define CCTX_MILLISECOND INT64_C(1000000)
 
 /** A context. Opaque. */
@@ -173,7 +174,8 @@ CCTX_API const char *cctx_cause(const cctx_t *ctx);
 /**
  * When will it end by itself?
  *
- * @param ret_deadline_ns  The earliest deadline on the way to the root, CLOCK_MONOTONIC. May be NULL. Untouched on false.
+ * @param ret_deadline_ns  The earliest deadline on the way to the root, CLOCK_MONOTONIC. May be NULL. Untouched on
+ * false.
  * @return false without deadline.
  */
 CCTX_API bool cctx_deadline(const cctx_t *ctx, int64_t *ret_deadline_ns);

@@ -53,8 +53,7 @@ static void destroy(struct cctx *ctx)
 
 void cctx_put(struct cctx *ctx)
 {
-	while (ctx->kind != CCTX_KIND_ROOT &&
-	       atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) == 1) {
+	while (ctx->kind != CCTX_KIND_ROOT && atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) == 1) {
 		struct cctx *parent = ctx->parent;
 
 		destroy(ctx);
@@ -70,8 +69,7 @@ void cctx_anchor(struct cctx *ctx)
 
 void cctx_unanchor(struct cctx *ctx)
 {
-	while (ctx->kind != CCTX_KIND_ROOT &&
-	       atomic_fetch_sub_explicit(&ctx->anchors, 1, memory_order_acq_rel) == 1) {
+	while (ctx->kind != CCTX_KIND_ROOT && atomic_fetch_sub_explicit(&ctx->anchors, 1, memory_order_acq_rel) == 1) {
 		// Its parent's memory stays: that still has the anchor which the next turn drops.
 		struct cctx *parent = ctx->parent;
 
@@ -95,8 +93,7 @@ static void abandon_if_live(struct cctx *ctx)
 	pthread_mutex_lock(&ctx->lock);
 	if (!cctx_done(ctx)) {
 		cctx_abandon_(cctx_id(ctx));
-		cctx_count(ctx->kind == CCTX_KIND_AFTER_FUNC ? CCTX_COUNT_ABANDONED_AFTER_FUNC :
-							       CCTX_COUNT_ABANDONED);
+		cctx_count(ctx->kind == CCTX_KIND_AFTER_FUNC ? CCTX_COUNT_ABANDONED_AFTER_FUNC : CCTX_COUNT_ABANDONED);
 	}
 	pthread_mutex_unlock(&ctx->lock);
 }

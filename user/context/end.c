@@ -11,8 +11,8 @@
 struct ending {
 	uint64_t reason; /**< As cctx_cancel_() takes it. */
 	int err;
-	const char *cause;  /**< Of the context where the cancellation began, when that is not this one. */
-	bool takes_preset;  /**< Without a cause of its own: the one preset at creation. */
+	const char *cause; /**< Of the context where the cancellation began, when that is not this one. */
+	bool takes_preset; /**< Without a cause of its own: the one preset at creation. */
 };
 
 // Its own cause replaces the preset one, which nobody has been shown yet.

@@ -53,12 +53,12 @@ struct cctx {
 	atomic_uint refs;
 	_Atomic uint32_t state; /**< enum cctx_state; changes under `lock`, but for LIVE to AWAITED. */
 	enum cctx_kind kind;
-	int err;	      /**< Written before `state` becomes ENDED, never after; so is `cause`. */
-	const char *cause;    /**< In `cause_text` of the context where the cancellation began, itself or an ancestor. */
-	char *cause_text;     /**< Own copy: the preset cause, then the one it was cancelled with. */
-	struct cctx *parent;  /**< As the program gave it. NULL for a root. */
-	struct cctx *scope;   /**< Itself or the nearest ancestor that can end; NULL when none can. */
-	int64_t deadline_ns;  /**< Earliest on the way to the root; 0 none. */
+	int err;	     /**< Written before `state` becomes ENDED, never after; so is `cause`. */
+	const char *cause;   /**< In `cause_text` of the context where the cancellation began, itself or an ancestor. */
+	char *cause_text;    /**< Own copy: the preset cause, then the one it was cancelled with. */
+	struct cctx *parent; /**< As the program gave it. NULL for a root. */
+	struct cctx *scope;  /**< Itself or the nearest ancestor that can end; NULL when none can. */
+	int64_t deadline_ns; /**< Earliest on the way to the root; 0 none. */
 	pthread_mutex_t lock; /**< Guards all below, but for `next` to `linked`, which the scope's above guards. */
 	struct cctx *children;
 	struct cctx *next;

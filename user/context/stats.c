@@ -27,8 +27,7 @@ static void sum_shards(uint64_t sums[CCTX_COUNT_END])
 	memset(sums, 0, sizeof(*sums) * CCTX_COUNT_END);
 	for (unsigned int shard = 0; shard < SHARDS; shard++) {
 		for (unsigned int counter = 0; counter < CCTX_COUNT_END; counter++)
-			sums[counter] +=
-				atomic_load_explicit(&shards[shard].value[counter], memory_order_relaxed);
+			sums[counter] += atomic_load_explicit(&shards[shard].value[counter], memory_order_relaxed);
 	}
 }
 

@@ -32,8 +32,8 @@ void cctx_task_begin(cctx_t *ctx, const char *label)
 
 void cctx_task_end(void)
 {
-	cctx_count(CCTX_COUNT_TASKS_ENDED);
 	cctx_task_end_((uint64_t)gettid());
+	cctx_count(CCTX_COUNT_TASKS_ENDED);
 }
 
 static void *errand_thread(void *opaque)
@@ -44,9 +44,10 @@ static void *errand_thread(void *opaque)
 		pthread_setname_np(pthread_self(), errand->label);
 	cctx_task_begin(errand->ctx, errand->label);
 	errand->fn(errand->ctx, errand->opaque);
-	cctx_task_end();
 	cctx_unref(errand->ctx);
 	free(errand);
+	// Last, so that a program which sees no task live knows that all of them have given their contexts back.
+	cctx_task_end();
 	return NULL;
 }
 
@@ -81,6 +82,6 @@ void cctx_request_begin(cctx_t *ctx, const char *label)
 
 void cctx_request_end(cctx_t *ctx, int status)
 {
-	cctx_count(CCTX_COUNT_REQUESTS_ENDED);
 	cctx_request_end_(cctx_id(ctx), (uint64_t)(int64_t)status);
+	cctx_count(CCTX_COUNT_REQUESTS_ENDED);
 }
