@@ -4,6 +4,10 @@ foreach(part context context_counts context_threads context_probes)
   ctxtrace_unit(${part} ctxtrace-context ctxtrace_walkable Threads::Threads ${CMAKE_DL_LIBS})
 endforeach()
 
+ctxtrace_unit(context_demo PkgConfig::JANSSON)
+target_compile_definitions(test_context_demo PRIVATE CTXDEMO="$<TARGET_FILE:ctxdemo>")
+add_dependencies(test_context_demo ctxdemo)
+
 # Once more under ThreadSanitizer, in every build: its own copy of the library, so it meets no other sanitizer.
 include(CheckCSourceCompiles)
 set(CMAKE_REQUIRED_FLAGS -fsanitize=thread)

@@ -83,17 +83,14 @@ static bool attach(struct cctx *ctx)
 {
 	struct cctx *upper = cctx_upper(ctx);
 	bool has_timer = ctx->kind == CCTX_KIND_DEADLINE;
+	bool is_late = has_timer && ctx->deadline_ns <= cctx_now();
 
-	if (upper && cctx_done(upper)) {
+	if (upper && (is_late ? cctx_done(upper) : !cctx_children_add(upper, ctx))) {
 		cctx_end_born_dead(ctx);
 		return false;
 	}
-	if (has_timer && ctx->deadline_ns <= cctx_now()) {
+	if (is_late) {
 		cctx_end_born_late(ctx);
-		return false;
-	}
-	if (upper && !cctx_children_add(upper, ctx)) {
-		cctx_end_born_dead(ctx);
 		return false;
 	}
 	if (!has_timer)

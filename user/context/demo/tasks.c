@@ -118,13 +118,14 @@ bool demo_is_crowded(const struct demo *demo)
 	return atomic_load(&demo->tasks) >= CROWD;
 }
 
-// The library's own count goes down last of all when a thread of it ends.
+// Our count goes up before a thread exists, the library's goes down after everything else: both have to agree.
 static bool is_drained(const struct demo *demo)
 {
+	int parked = atomic_load(&demo->parked);
 	struct cctx_stats stats;
 
 	cctx_stats(&stats);
-	return stats.tasks_live == (uint64_t)atomic_load(&demo->parked);
+	return atomic_load(&demo->tasks) == parked && stats.tasks_live == (uint64_t)parked;
 }
 
 bool demo_drain(struct demo *demo)
