@@ -78,5 +78,8 @@ int ct_plan_add(struct ct_plan *plan, const struct ct_attach_point *point);
 /** Note a symbol that is not probed, and why. @return 0 or -ENOMEM. */
 int ct_plan_refuse(struct ct_plan *plan, const char *symbol, const char *reason);
 
+/** Take all points of a role out of a plan (--no-goroutines). */
+void ct_plan_remove(struct ct_plan *plan, enum ct_role role);
+
 /** Release everything in a plan and close its file. A zeroed plan with fd -1 is fine. */
 void ct_plan_done(struct ct_plan *plan);

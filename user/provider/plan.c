@@ -48,6 +48,19 @@ int ct_plan_refuse(struct ct_plan *plan, const char *symbol, const char *reason)
 	return 0;
 }
 
+void ct_plan_remove(struct ct_plan *plan, enum ct_role role)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->points_count; i++) {
+		if (CT_COOKIE_ROLE(plan->points[i].cookie) == (uint32_t)role)
+			free(plan->points[i].symbol);
+		else
+			plan->points[kept++] = plan->points[i];
+	}
+	plan->points_count = kept;
+}
+
 void ct_plan_done(struct ct_plan *plan)
 {
 	for (size_t i = 0; i < plan->points_count; i++)

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/live.h"
+
+#include "agent/clock.h"
+#include "agent/privileges.h"
+#include "provider/attach.h"
+#include "provider/process_symbols.h"
+#include "provider/target.h"
+#include "source/source_live.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t points_of(const struct ct_live *live)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < live->plans_count; i++)
+		points += live->plans[i].points_count;
+	return points;
+}
+
+/* Events made in user space before the window opens: who is watched, and through which providers. */
+static int push_target(struct ct_live *live)
+{
+	struct {
+		struct ct_event_target event;
+		char strings[4096];
+	} block = { 0 };
+	const char *strings[] = { ct_target_exe(live->target), ct_target_runtime_version(live->target),
+				  ct_target_build_id(live->target) };
+	size_t used = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t length = strnlen(strings[i], sizeof(block.strings) / 3 - 1);
+
+		memcpy(block.strings + used, strings[i], length);
+		used += length + 1;
+	}
+	block.event = (struct ct_event_target){
+		.header = { .time_ns = ct_clock_ns(),
+			    .type = CT_EVENT_TARGET,
+			    .flags = ct_target_is_stripped(live->target) ? CT_TARGET_STRIPPED : 0 },
+		.pid = (uint32_t)ct_target_pid(live->target),
+		.runtime = (uint8_t)live->config.runtime,
+		.start_time_ns = ct_target_start_time(live->target),
+		.strings_bytes = used,
+	};
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .target = &block.event,
+								     .bytes = sizeof(block.event) + used });
+}
+
+static int push_provider(struct ct_live *live, const struct ct_plan *plan)
+{
+	struct {
+		struct ct_event_provider event;
+		char name[40];
+	} block = { 0 };
+	size_t length = strnlen(plan->provider, sizeof(block.name) - 1);
+
+	memcpy(block.name, plan->provider, length);
+	block.event = (struct ct_event_provider){
+		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_PROVIDER },
+		.attach_points = (uint32_t)plan->points_count,
+		.name_bytes = (uint32_t)length + 1,
+	};
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .provider = &block.event,
+								     .bytes = sizeof(block.event) + length + 1 });
+}
+
+static int push_begin(struct ct_live *live)
+{
+	struct ct_event_begin event = {
+		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_BEGIN },
+		.wall_clock_ns = ct_clock_read(CLOCK_REALTIME),
+	};
+
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .begin = &event, .bytes = sizeof(event) });
+}
+
+/* Goroutines and threads are the user's to leave out. */
+static void drop_task_points(struct ct_live *live)
+{
+	for (size_t i = 0; i < live->plans_count; i++) {
+		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_START);
+		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_END);
+	}
+}
+
+/* A target whose memory cannot be asked is watched all the same: nothing is confirmed then, and -v says why. */
+static void prepare_census(struct ct_live *live)
+{
+	struct ct_error error = CT_ERROR_INIT;
+
+	if (live->config.runtime != CT_RUNTIME_GO)
+		return;
+	if (ct_census_new((int)ct_target_pid(live->target), ct_target_binary(live->target),
+			  ct_target_load_bias(live->target), live->config.go.time_base_ns, &live->scanner.census,
+			  &error) &&
+	    !live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: memory cannot be asked, nothing will be confirmed: %s\n", error.message);
+}
+
+static int attach_plans(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_attach_options wishes = {
+		.force_perf = live->options->force_perf,
+		.ring_bytes = live->options->ring_bytes,
+	};
+	int rc = ct_attach_new(ct_target_pid(live->target), &live->config, live->plans, live->plans_count, &wishes,
+			       &live->attach, reterr);
+
+	return rc ?: ct_source_live_new(live->attach, &live->source, reterr);
+}
+
+int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
+{
+	uint64_t began_ns = ct_clock_ns();
+	int rc = ct_target_open(pid, &live->target, reterr);
+
+	if (rc)
+		return rc;
+	rc = ct_target_plan_all(live->target, &live->config, live->plans, CT_PLANS_MAX, reterr);
+	if (rc < 0)
+		return rc;
+	live->plans_count = (size_t)rc;
+	if (live->options->no_goroutines)
+		drop_task_points(live);
+	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
+	if (!rc)
+		prepare_census(live);
+	if (!rc)
+		rc = attach_plans(live, reterr);
+	if (!rc)
+		rc = ct_privileges_drop(reterr);
+	if (!rc)
+		rc = push_target(live);
+	for (size_t i = 0; i < live->plans_count && !rc; i++)
+		rc = push_provider(live, &live->plans[i]);
+	if (!rc)
+		rc = push_begin(live);
+	if (!rc && !live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: watching %d (%zu probes, %llu ms)\n", (int)pid, points_of(live),
+			(unsigned long long)((ct_clock_ns() - began_ns) / CT_NSEC_PER_MSEC));
+	return rc;
+}
+
+void ct_live_done(struct ct_live *live)
+{
+	if (live->source)
+		live->source->ops->done(live->source);
+	ct_attach_free(live->attach);
+	ct_scanner_done(&live->scanner);
+	ct_process_symbols_free(live->symbols);
+	for (size_t i = 0; i < live->plans_count; i++)
+		ct_plan_done(&live->plans[i]);
+	ct_target_free(live->target);
+	if (live->epoll_fd > 0)
+		close(live->epoll_fd);
+	if (live->timer_fd > 0)
+		close(live->timer_fd);
+	if (live->signal_fd > 0)
+		close(live->signal_fd);
+	*live = (struct ct_live){ 0 };
+}

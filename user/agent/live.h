@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A live session: plans, probes, the ring, names, memory, and the one loop that turns them into the event stream.
+ * One thread, one epoll: a timer drains the ring, a signalfd and a pidfd end the window.
+ */
+#pragma once
+
+#include "agent/pipeline.h"
+#include "agent/scan.h"
+#include "agent/status_line.h"
+#include "ctxtrace/provider.h"
+
+#define CT_PLANS_MAX 4
+
+struct ct_attach;
+struct ct_process_symbols;
+
+/** Everything of one live session. Zero-initialise; release with ct_live_done(). */
+struct ct_live {
+	const struct ct_options *options;
+	struct ct_pipeline *pipeline;
+	struct ct_target *target;
+	struct ct_process_config config;
+	struct ct_plan plans[CT_PLANS_MAX];
+	size_t plans_count;
+	struct ct_attach *attach;
+	struct ct_source *source;
+	struct ct_process_symbols *symbols;
+	struct ct_scanner scanner;
+	struct ct_status status;
+	pid_t child; /**< `run`: the command; 0 otherwise. */
+	int child_status; /**< Its exit status once it ended, as a shell tells it. */
+	int epoll_fd, timer_fd, signal_fd;
+	uint64_t end_ns; /**< When --duration is over; UINT64_MAX without. */
+	uint64_t tick_ns, judge_ns; /**< Next tick and next judgement. */
+	bool is_over;
+	bool has_exited; /**< The target is gone: its memory cannot be asked any more. */
+	uint32_t end_reason; /**< enum ct_end_reason. */
+	int error;	 /**< First error inside a callback. */
+};
+
+/**
+ * Open the target, make the plans, attach, prepare the census and drop privileges.
+ * @return 0, or negative errno told in reterr: nothing is attached then.
+ */
+int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr);
+
+/** Watch until the window ends, with its last scans. @return 0 or negative errno, told in reterr. */
+int ct_live_watch(struct ct_live *live, struct ct_error *reterr);
+
+/** Detach and release everything. */
+void ct_live_done(struct ct_live *live);

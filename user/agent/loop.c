@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The loop of a live session. What it does when is told in live.h. */
+#include "agent/child.h"
+#include "agent/clock.h"
+#include "agent/live.h"
+#include "provider/process_symbols.h"
+#include "provider/target.h"
+#include "source/source_live.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define DRAIN_NS (5 * CT_NSEC_PER_MSEC) /* 8 MiB hold 75 ms of the fastest stream measured */
+#define TICK_NS (250 * CT_NSEC_PER_MSEC)
+#define JUDGE_NS CT_NSEC_PER_SEC
+#define JUDGE_SHARE 50 /* judging costs less than a fiftieth of the time */
+#define LAST_SCANS_MAX 4
+
+/* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
+static int take(void *opaque, const struct ct_event *event)
+{
+	struct ct_live *live = opaque;
+	_Alignas(8) char buffer[CT_EVENT_BYTES_MAX];
+	struct ct_event site;
+	int rc;
+
+	switch (event->header->type) {
+	case CT_EVENT_STACK:
+		rc = ct_process_symbols_site(live->symbols, event->stack, buffer, sizeof(buffer), &site);
+		return rc < 0 ? 0 : ct_pipeline_push(live->pipeline, &site); // without names: the unknown site
+	case CT_EVENT_EXEC:
+		fprintf(stderr, "ctxtrace: the target called exec: what was watched is gone\n");
+		/* fallthrough */
+	case CT_EVENT_EXIT:
+		live->is_over = true;
+		live->has_exited = true;
+		live->end_reason = CT_END_TARGET_EXIT;
+		break;
+	default:
+		break;
+	}
+	return ct_pipeline_push(live->pipeline, event);
+}
+
+static void drain(void *opaque)
+{
+	struct ct_live *live = opaque;
+	int rc = live->source->ops->drain(live->source, take, live, NULL);
+
+	if (rc < 0 && !live->error)
+		live->error = rc;
+}
+
+static void tick(struct ct_live *live, uint64_t now_ns)
+{
+	int rc = ct_source_live_tick(live->source, now_ns, take, live);
+
+	if (rc < 0 && !live->error)
+		live->error = rc;
+	live->tick_ns = now_ns + TICK_NS;
+}
+
+static void judge(struct ct_live *live, uint64_t now_ns)
+{
+	struct ct_findings findings = { 0 };
+	uint64_t cost_ns;
+
+	if (!ct_pipeline_judge(live->pipeline, &findings))
+		ct_status_update(&live->status, live->pipeline->tree, &findings, now_ns);
+	ct_findings_done(&findings);
+	cost_ns = ct_clock_ns() - now_ns;
+	live->judge_ns = now_ns + JUDGE_NS + cost_ns * JUDGE_SHARE;
+}
+
+static void scan(struct ct_live *live)
+{
+	int rc = ct_scanner_scan(&live->scanner, live->pipeline, drain, live);
+
+	if (rc == -ENOMEM)
+		live->error = rc;
+}
+
+static void on_timer(struct ct_live *live)
+{
+	uint64_t now_ns = ct_clock_ns();
+
+	drain(live);
+	if (now_ns >= live->tick_ns)
+		tick(live, now_ns);
+	if (ct_scanner_is_due(&live->scanner, live->pipeline, now_ns))
+		scan(live);
+	if (now_ns >= live->judge_ns)
+		judge(live, now_ns);
+	if (now_ns >= live->end_ns && !live->is_over) {
+		live->is_over = true;
+		live->end_reason = CT_END_DURATION;
+	}
+}
+
+static void leave_at_once(int number)
+{
+	_exit(128 + number);
+}
+
+/* The first signal ends the window; from then on the second one ends the process. */
+static void on_signal(struct ct_live *live)
+{
+	struct signalfd_siginfo info;
+	struct sigaction action = { .sa_handler = leave_at_once };
+	sigset_t set;
+
+	if (read(live->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	live->is_over = true;
+	live->end_reason = CT_END_SIGNAL;
+	if (live->child && info.ssi_signo == SIGTERM)
+		kill(live->child, SIGTERM);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void on_exit_of_target(struct ct_live *live)
+{
+	drain(live);
+	live->is_over = true;
+	live->has_exited = true;
+	live->end_reason = CT_END_TARGET_EXIT;
+}
+
+static int watch_fd(struct ct_live *live, int fd, int error)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (fd < 0)
+		return error;
+	return epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_loop(struct ct_live *live)
+{
+	struct itimerspec period = { .it_interval.tv_nsec = (long)DRAIN_NS, .it_value.tv_nsec = (long)DRAIN_NS };
+	sigset_t set;
+	int rc;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	live->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	live->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (live->epoll_fd < 0 || live->timer_fd < 0 || live->signal_fd < 0)
+		return -errno;
+	rc = timerfd_settime(live->timer_fd, 0, &period, NULL) ? -errno : 0;
+	rc = rc ?: watch_fd(live, live->timer_fd, -EBADF);
+	rc = rc ?: watch_fd(live, live->signal_fd, -EBADF);
+	rc = rc ?: watch_fd(live, ct_target_pidfd(live->target), 0);
+	return rc ?: watch_fd(live, ct_source_live_fd(live->source), 0);
+}
+
+static void on_ready(struct ct_live *live, int fd)
+{
+	uint64_t expirations;
+
+	if (fd == live->signal_fd) {
+		on_signal(live);
+	} else if (fd == ct_target_pidfd(live->target)) {
+		on_exit_of_target(live);
+	} else if (fd == live->timer_fd) {
+		if (read(fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+			on_timer(live);
+	} else {
+		drain(live); // a full quarter of the ring woke us before the timer
+	}
+}
+
+static bool is_wanted_twice(const struct ct_live *live)
+{
+	return live->scanner.census && !live->has_exited && live->scanner.is_suspicious;
+}
+
+/* The last word of memory: a suspicion gets its second reading before the report. */
+static void last_scans(struct ct_live *live)
+{
+	if (!live->scanner.census || live->has_exited)
+		return;
+	scan(live);
+	for (int i = 1; i < LAST_SCANS_MAX && is_wanted_twice(live) && !live->error; i++) {
+		uint64_t until_ns = ct_clock_ns() + CT_NSEC_PER_SEC + 50 * CT_NSEC_PER_MSEC;
+
+		while (ct_clock_ns() < until_ns && !live->has_exited) {
+			struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+
+			if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
+				live->has_exited = true;
+			drain(live);
+		}
+		if (!live->has_exited)
+			scan(live);
+	}
+}
+
+static int push_end(struct ct_live *live)
+{
+	struct ct_event_end event = {
+		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_END },
+		.reason = live->end_reason,
+	};
+
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .end = &event, .bytes = sizeof(event) });
+}
+
+int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
+{
+	struct epoll_event ready[4];
+	int rc = open_loop(live);
+
+	ct_status_init(&live->status, live->options);
+	live->end_ns = live->options->duration_ns ? ct_clock_ns() + live->options->duration_ns : UINT64_MAX;
+	while (!rc && !live->is_over && !live->error) {
+		int count = epoll_wait(live->epoll_fd, ready, 4, -1);
+
+		if (count < 0 && errno != EINTR)
+			rc = -errno;
+		for (int i = 0; i < count; i++)
+			on_ready(live, ready[i].data.fd);
+	}
+	ct_status_clear(&live->status);
+	drain(live);
+	last_scans(live);
+	drain(live);
+	tick(live, ct_clock_ns());
+	rc = rc ?: live->error ?: push_end(live);
+	return rc ? ct_error_set(reterr, rc, "cannot go on watching: %s", strerror(-rc)) : 0;
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/output.h"
+
+#include "agent/agent.h"
+#include "base/text.h"
+#include "ctxtrace/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void ct_complain(const struct ct_error *error)
+{
+	fprintf(stderr, "ctxtrace: %s\n", error->message[0] ? error->message : strerror(-error->code));
+	if (error->hint[0])
+		fprintf(stderr, "ctxtrace: %s\n", error->hint);
+}
+
+int ct_outputs_open(struct ct_outputs *outputs, const struct ct_options *options, struct ct_error *reterr)
+{
+	for (unsigned int i = 0; i < options->outputs_count; i++) {
+		const char *file = options->outputs[i].file;
+		int fd = file ? open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : STDOUT_FILENO;
+
+		if (fd < 0)
+			return ct_error_set(reterr, -errno, "cannot write %s: %s", file, strerror(errno));
+		outputs->fds[outputs->count++] = fd;
+	}
+	return 0;
+}
+
+void ct_outputs_done(struct ct_outputs *outputs)
+{
+	for (unsigned int i = 0; i < outputs->count; i++)
+		if (outputs->fds[i] != STDOUT_FILENO)
+			close(outputs->fds[i]);
+	outputs->count = 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t done = write(fd, bytes, length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		bytes += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+static const struct ct_reporter *reporter_named(const char *name)
+{
+	for (size_t i = 0; ct_reporters[i]; i++)
+		if (!strcmp(ct_reporters[i]->name, name))
+			return ct_reporters[i];
+	return NULL;
+}
+
+static int write_one(int fd, const struct ct_output_request *request, const struct ct_snapshot *snapshot,
+		     struct ct_error *reterr)
+{
+	const char *place = request->file ? request->file : "standard output";
+	const struct ct_reporter *reporter = reporter_named(request->format);
+	struct ct_text text = { 0 };
+	int rc = reporter ? reporter->write(snapshot, &text) : -ENOENT;
+
+	if (!rc && text.failed)
+		rc = -ENOMEM;
+	if (!rc && request->file && ftruncate(fd, 0) && errno != EINVAL) // a pipe or device cannot be cut
+		rc = -errno;
+	if (!rc)
+		rc = write_all(fd, text.data, text.length);
+	ct_text_done(&text);
+	return rc ? ct_error_set(reterr, rc, "cannot write the report to %s: %s", place, strerror(-rc)) : 0;
+}
+
+static bool wants_colour(int fd)
+{
+	const char *terminal = getenv("TERM");
+	const char *no_colour = getenv("NO_COLOR");
+
+	return isatty(fd) && terminal && strcmp(terminal, "dumb") && !(no_colour && *no_colour);
+}
+
+int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipeline, const struct ct_findings *findings,
+		     struct ct_error *reterr)
+{
+	const struct ct_options *options = pipeline->options;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < outputs->count && !rc; i++) {
+		struct ct_snapshot snapshot = {
+			.tree = pipeline->tree,
+			.findings = findings,
+			.now_ns = ct_tree_window(pipeline->tree)->now_ns,
+			.min_age_ns = options->min_age_ns,
+			.with_tree = options->with_tree,
+			.with_colour = wants_colour(outputs->fds[i]),
+		};
+		rc = write_one(outputs->fds[i], &options->outputs[i], &snapshot, reterr);
+	}
+	return rc;
+}
+
+int ct_conclude(struct ct_pipeline *pipeline, struct ct_outputs *outputs)
+{
+	struct ct_error error = CT_ERROR_INIT;
+	struct ct_findings findings = { 0 };
+	int status = 0;
+	int rc = ct_pipeline_judge(pipeline, &findings);
+
+	if (rc)
+		ct_error_set(&error, rc, "no memory to judge what was seen");
+	else
+		rc = ct_outputs_write(outputs, pipeline, &findings, &error);
+	if (!rc && pipeline->recorder) {
+		rc = pipeline->record_error ?: ct_recorder_finish(pipeline->recorder);
+		if (rc)
+			ct_error_set(&error, rc, "cannot write the recording %s: %s", pipeline->options->record,
+				     strerror(-rc));
+	}
+	if (rc) {
+		ct_complain(&error);
+		status = CT_STATUS_USAGE;
+	} else if (ct_pipeline_fails(pipeline, &findings)) {
+		status = pipeline->options->exit_code;
+	} else if (pipeline->options->is_strict && ct_tree_is_incomplete(pipeline->tree)) {
+		status = CT_STATUS_INCOMPLETE;
+	}
+	ct_findings_done(&findings);
+	return status;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where reports go. Files are opened before anything is attached, so that an unwritable one is told at once; they are
+ * emptied only when the report is there.
+ */
+#pragma once
+
+#include "agent/pipeline.h"
+#include "cli.h"
+
+/** Open descriptors, one per wanted format. */
+struct ct_outputs {
+	int fds[CT_OUTPUTS_MAX];
+	unsigned int count;
+};
+
+/** Open every output of the options. @return 0 or negative errno, told in reterr. */
+int ct_outputs_open(struct ct_outputs *outputs, const struct ct_options *options, struct ct_error *reterr);
+
+/** Render and write every wanted format. @return 0 or negative errno, told in reterr. */
+int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipeline, const struct ct_findings *findings,
+		     struct ct_error *reterr);
+
+/** Close them. */
+void ct_outputs_done(struct ct_outputs *outputs);
+
+/**
+ * The last step of watch, run and replay: judge, write, choose the exit status (0, the status for findings, 2, 4).
+ * Prints what went wrong.
+ */
+int ct_conclude(struct ct_pipeline *pipeline, struct ct_outputs *outputs);
+
+/** Print an error as `ctxtrace: message` and its hint on a second line. */
+void ct_complain(const struct ct_error *error);

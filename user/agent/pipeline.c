@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline.h"
+
+#include <errno.h>
+#include <string.h>
+
+int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *options, struct ct_error *reterr)
+{
+	struct ct_tree_options caps = { .max_contexts = options->max_contexts };
+	int rc = 0;
+
+	*pipeline = (struct ct_pipeline){ .options = options };
+	if (options->suppress)
+		rc = ct_suppressions_load(options->suppress, &pipeline->suppress, reterr);
+	if (!rc && options->record)
+		rc = ct_recorder_open(options->record, &pipeline->recorder, reterr);
+	if (rc)
+		goto fail;
+	pipeline->tree = ct_tree_new(&ct_allocator_libc, &caps);
+	if (pipeline->tree)
+		return 0;
+	rc = ct_error_set(reterr, -ENOMEM, "no memory for the context tree");
+fail:
+	ct_pipeline_done(pipeline);
+	return rc;
+}
+
+void ct_pipeline_done(struct ct_pipeline *pipeline)
+{
+	ct_tree_free(pipeline->tree);
+	ct_recorder_free(pipeline->recorder);
+	ct_suppressions_free(pipeline->suppress);
+	*pipeline = (struct ct_pipeline){ 0 };
+}
+
+int ct_pipeline_push(void *opaque, const struct ct_event *event)
+{
+	struct ct_pipeline *pipeline = opaque;
+	int rc;
+
+	if (pipeline->recorder && !pipeline->record_error)
+		pipeline->record_error = ct_recorder_write(pipeline->recorder, event);
+	if (pipeline->options->why && event->header->type == CT_EVENT_CANCEL)
+		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
+	rc = ct_tree_apply(pipeline->tree, event, NULL);
+	return rc == -ENOMEM ? rc : 0; // caps and contradictions are counted in the tree and reported
+}
+
+static bool is_suppressed(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding)
+{
+	return ct_suppressions_match(opaque, tree, finding);
+}
+
+int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings)
+{
+	struct ct_detect_options rules = {
+		.min_age_ns = pipeline->options->min_age_ns,
+		.grace_ns = pipeline->options->grace_ns,
+		.is_suppressed = pipeline->suppress ? is_suppressed : NULL,
+		.opaque = pipeline->suppress,
+	};
+	uint64_t now_ns = ct_tree_window(pipeline->tree)->now_ns;
+
+	return ct_detect_run(pipeline->tree, now_ns, &rules, &ct_allocator_libc, ret_findings);
+}
+
+bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings)
+{
+	uint32_t wanted = pipeline->options->fail_on;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct ct_finding *finding = &findings->list[i];
+
+		if (finding->confidence != CT_CONFIDENCE_CONFIRMED)
+			continue;
+		if (wanted & (CT_FAIL_ON_ANY | 1u << finding->kind))
+			return true;
+		if (wanted & CT_FAIL_ON_LEAK && finding->severity == CT_SEVERITY_LEAK)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The one way of an event through user space: record it, explain it (--why), apply it to the tree. The live agent and
+ * `replay` push the same events through the same pipeline, so their reports cannot differ.
+ */
+#pragma once
+
+#include "agent/why.h"
+#include "cli.h"
+#include "ctxtrace/detect.h"
+#include "ctxtrace/source.h"
+#include "ctxtrace/tree.h"
+#include "report/suppress.h"
+#include "source/recorder.h"
+
+/** Tree, recording and rules of one session. */
+struct ct_pipeline {
+	const struct ct_options *options; /**< Borrowed. */
+	struct ct_tree *tree;
+	struct ct_recorder *recorder;	  /**< NULL: nothing is recorded. */
+	struct ct_suppressions *suppress; /**< NULL: nothing is left out. */
+	int record_error;		  /**< First failure to write the recording; recording stops there. */
+};
+
+/** Make the tree and read what the options name. @return 0 or negative errno, told in reterr. */
+int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *options, struct ct_error *reterr);
+
+/** Release everything; an unfinished recording is dropped as it is. */
+void ct_pipeline_done(struct ct_pipeline *pipeline);
+
+/** Take one event. A ct_event_sink with the pipeline as `opaque`. @return 0 or -ENOMEM. */
+int ct_pipeline_push(void *opaque, const struct ct_event *event);
+
+/** Run the detectors now. @return 0 or -ENOMEM. */
+int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings);
+
+/** @return true when a confirmed finding is of a kind that --fail-on names. */
+bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * After the attach nothing needs privilege but reading the target's files and threads: everything else is given up, so
+ * that a hostile target which finds a hole in our parsers finds little behind it.
+ */
+#pragma once
+
+#include "ctxtrace/error.h"
+
+#include <stddef.h>
+
+/**
+ * Keep only what reading a process's /proc files needs (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), and forbid gaining more.
+ * @return 0 or negative errno.
+ */
+int ct_privileges_drop(struct ct_error *reterr);
+
+/** Names of the capabilities attaching needs that this process lacks, as "CAP_BPF, CAP_PERFMON"; "" when none. */
+void ct_privileges_missing(char *names, size_t size);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Asking the target's memory, and telling the stream what it said.
+ *
+ * A reading becomes events: SCAN_BEGIN, one OBSERVED for each context about which memory differs from the stream, and
+ * SCAN_END. Everything a verdict needs is in these events, so a replay judges the same. When to ask is decided here
+ * too: often enough to confirm soon, seldom enough to cost the target less than a twentieth of one core.
+ */
+#pragma once
+
+#include "agent/pipeline.h"
+#include "memory/census.h"
+
+/** The scans of one session. Zero-initialise. */
+struct ct_scanner {
+	struct ct_census *census; /**< Owned; NULL: this target's memory cannot be asked. */
+	uint32_t scans;		  /**< Number of the last scan. */
+	uint64_t next_ns;	  /**< Not before. */
+	uint64_t cost_ns;	  /**< Of the last scan. */
+	uint64_t *strangers;	  /**< Addresses that were lost in the last scan and are not in the tree; sorted. */
+	size_t strangers_count;
+	bool is_suspicious; /**< The last scan found something lost that is not proven yet. */
+	char reason[160];   /**< Why the last scan was incomplete, or empty. */
+};
+
+/** Called while memory is read, so that the ring is drained meanwhile. */
+typedef void (*ct_scan_breathe)(void *opaque);
+
+/**
+ * Read memory once and push what it says.
+ *
+ * @param drain  Called after the reading and before judging it, so that every event from before the reading is in
+ *               the tree: else a context cancelled just now would look lost.
+ * @return 0 (an incomplete scan too: it is told as such); -ESRCH when the target is gone; -ENOMEM.
+ */
+int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque);
+
+/** @return true when it is time to ask again: something old lives, or a suspicion waits for its second reading. */
+bool ct_scanner_is_due(const struct ct_scanner *scanner, const struct ct_pipeline *pipeline, uint64_t now_ns);
+
+/** Release the scanner and its census. */
+void ct_scanner_done(struct ct_scanner *scanner);

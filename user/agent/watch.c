@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+#include "agent/child.h"
+#include "agent/live.h"
+#include "agent/output.h"
+
+#include <sys/wait.h>
+
+/* Attach, watch, report. Returns the status for everything but CMD's own failure. */
+static int session(struct ct_live *live, pid_t pid, bool *ret_watched)
+{
+	struct ct_outputs outputs = { 0 };
+	struct ct_pipeline pipeline = { 0 };
+	struct ct_error error = CT_ERROR_INIT;
+	int status = CT_STATUS_USAGE;
+
+	live->pipeline = &pipeline;
+	if (ct_pipeline_init(&pipeline, live->options, &error) || ct_outputs_open(&outputs, live->options, &error)) {
+		ct_complain(&error);
+		goto out;
+	}
+	status = CT_STATUS_ATTACH;
+	if (ct_live_attach(live, pid, &error) || (live->child && ct_child_release(live->child, &error)) ||
+	    ct_live_watch(live, &error))
+		ct_complain(&error);
+	else
+		*ret_watched = true;
+	if (*ret_watched)
+		status = ct_conclude(&pipeline, &outputs); // before the detach, which may take a while
+out:
+	ct_outputs_done(&outputs);
+	ct_live_done(live);
+	ct_pipeline_done(&pipeline);
+	return status;
+}
+
+int ct_agent_watch(const struct ct_options *options)
+{
+	struct ct_live live = { .options = options };
+	bool was_watched = false;
+
+	return session(&live, options->pid, &was_watched);
+}
+
+/* CMD's own failure comes before findings. A command that outlives the window runs on: its status is unknown then. */
+static int status_of_run(pid_t child, int status, bool has_exited)
+{
+	int child_status = 0;
+	siginfo_t info = { 0 };
+
+	if (has_exited)
+		waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+	if (!ct_child_has_ended(child, &child_status))
+		return status;
+	return child_status ? child_status : status;
+}
+
+int ct_agent_run(const struct ct_options *options)
+{
+	struct ct_live live = { .options = options };
+	struct ct_error error = CT_ERROR_INIT;
+	bool was_watched = false;
+	int status;
+	pid_t child;
+
+	if (ct_child_start(options->command_argv, &child, &status, &error)) {
+		ct_complain(&error);
+		return status;
+	}
+	live.child = child;
+	status = session(&live, child, &was_watched);
+	if (was_watched)
+		return status_of_run(child, status, options->duration_ns == 0);
+	ct_child_kill(child); // never released
+	return status;
+}
