@@ -1,9 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Placeholder until the agent lands: prints its version. */
+/* Options, then the agent, then the exit status. */
+#include "agent/agent.h"
+#include "agent/output.h"
+#include "cli.h"
+
 #include <stdio.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
-	puts("ctxtrace " CTXTRACE_VERSION);
-	return 0;
+	struct ct_error error = CT_ERROR_INIT;
+	struct ct_options options;
+
+	if (ct_cli_parse(argc, argv, &options, &error)) {
+		ct_complain(&error);
+		return CT_STATUS_USAGE;
+	}
+	switch (options.command) {
+	case CT_COMMAND_HELP:
+		ct_cli_help();
+		return 0;
+	case CT_COMMAND_VERSION:
+		puts("ctxtrace " CTXTRACE_VERSION);
+		return 0;
+	case CT_COMMAND_WATCH:
+		return ct_agent_watch(&options);
+	case CT_COMMAND_RUN:
+		return ct_agent_run(&options);
+	case CT_COMMAND_REPLAY:
+		return ct_agent_replay(&options);
+	case CT_COMMAND_CHECK:
+		return ct_agent_check(&options);
+	}
+	return CT_STATUS_USAGE;
 }
