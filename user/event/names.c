@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Names of the numbers in events, as reports and text streams write them. */
+#include "ctxtrace/source.h"
+#include "event/names.h"
+
+
+#define NAMES_COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static const char *const kinds[CT_KIND_END + 1] = {
+	"unknown", "background", "todo", "cancel", "deadline", "after_func", "value", "detached", "foreign", NULL,
+};
+
+static const char *const reasons[CT_REASON_END + 1] = {
+	"none", "explicit", "deadline", "parent", "freed", NULL,
+};
+
+static const char *const runtimes[CT_RUNTIME_END + 1] = { "c", "go", NULL };
+
+static const char *const ends[CT_END_REASON_END + 1] = { "duration", "signal", "target-exit", NULL };
+
+static const char *const states[CT_OBSERVED_END + 1] = {
+	"held", "lost", "cancelled", "freed", "unretained", "undecided", NULL,
+};
+
+static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
+
+static const char *const *const tables[CT_NAMES_END] = {
+	[CT_NAMES_KIND] = kinds,	     [CT_NAMES_REASON] = reasons,
+	[CT_NAMES_RUNTIME] = runtimes,	     [CT_NAMES_END_REASON] = ends,
+	[CT_NAMES_OBSERVED_STATE] = states, [CT_NAMES_RETAINED] = retained,
+};
+
+static const char *const events[CT_EVENT_TYPE_END] = {
+	[CT_EVENT_CREATE] = "create",
+	[CT_EVENT_CANCEL] = "cancel",
+	[CT_EVENT_CANCEL_CALL] = "cancel_call",
+	[CT_EVENT_FREE] = "free",
+	[CT_EVENT_ABANDON] = "abandon",
+	[CT_EVENT_TASK_START] = "task_start",
+	[CT_EVENT_TASK_END] = "task_end",
+	[CT_EVENT_STACK] = "stack",
+	[CT_EVENT_REQUEST] = "request",
+	[CT_EVENT_EXEC] = "exec",
+	[CT_EVENT_EXIT] = "exit",
+	[CT_EVENT_TARGET] = "target",
+	[CT_EVENT_PROVIDER] = "provider",
+	[CT_EVENT_SITE] = "site",
+	[CT_EVENT_BEGIN] = "begin",
+	[CT_EVENT_END] = "end",
+	[CT_EVENT_TICK] = "tick",
+	[CT_EVENT_GAP] = "gap",
+	[CT_EVENT_COUNTERS] = "counters",
+	[CT_EVENT_SCAN_BEGIN] = "scan_begin",
+	[CT_EVENT_OBSERVED] = "observed",
+	[CT_EVENT_SCAN_END] = "scan_end",
+};
+
+static const struct {
+	const char *name;
+	bool is_drop;
+} counters[] = {
+#define COUNTER(name, text, is_drop) { text, is_drop },
+	CT_COUNTER_CATALOGUE(COUNTER)
+#undef COUNTER
+};
+
+const char *ct_event_name(uint8_t type)
+{
+	return type < NAMES_COUNT(events) && events[type] ? events[type] : "unknown";
+}
+
+const char *const *ct_names(enum ct_names names)
+{
+	return tables[names];
+}
+
+const char *ct_context_kind_name(uint8_t kind)
+{
+	return kind < CT_KIND_END ? kinds[kind] : "unknown";
+}
+
+const char *ct_cancel_reason_name(uint8_t reason)
+{
+	return reason < CT_REASON_END ? reasons[reason] : "unknown";
+}
+
+const char *ct_counter_name(unsigned int counter)
+{
+	return counter < NAMES_COUNT(counters) ? counters[counter].name : NULL;
+}
+
+bool ct_counter_is_drop(unsigned int counter)
+{
+	return counter < NAMES_COUNT(counters) && counters[counter].is_drop;
+}
