@@ -14,6 +14,8 @@
 #include <linux/errno.h>
 #include <stdbool.h>
 
+_Static_assert((CT_PATH_KEY_FRAMES & (CT_PATH_KEY_FRAMES + 1)) == 0, "used as a mask");
+
 /** Frames looked at, those of the library included: deeper ones do not name a site. */
 #define CT_WALK_FRAMES_MAX 48
 
@@ -26,14 +28,20 @@ struct ct_walk {
 	__u64 frame;	      /**< Frame pointer of its caller; 0 when the chain ends. */
 };
 
-static __always_inline bool ct_in_range(const struct ct_range *range, __u64 address)
+/*
+ * 1 when the address lies in the range, else 0. By arithmetic and without a branch: in a walk the verifier would
+ * follow both sides for every range of every frame. Addresses of programs are far below 2^63.
+ */
+static __always_inline __u64 ct_in_range(const struct ct_range *range, __u64 address)
 {
-	return address - range->start < range->end - range->start;
+	__u64 offset = address - range->start;
+
+	return (~offset & (offset - (range->end - range->start))) >> 63;
 }
 
-static __always_inline bool ct_in_library(const struct ct_process_config *config, __u64 address)
+static __always_inline __u64 ct_in_library(const struct ct_process_config *config, __u64 address)
 {
-	bool inside = false;
+	__u64 inside = 0;
 
 	for (int i = 0; i < CT_LIBRARY_RANGES_MAX; i++)
 		inside |= ct_in_range(&config->library[i], address);
@@ -73,49 +81,47 @@ static __always_inline bool ct_walk_next(struct ct_walk *walk)
 	return record[1] != 0;
 }
 
-static __always_inline void ct_key_add(struct ct_path_key *key, int found, __u64 address)
-{
-	if (found == 0)
-		key->frames[0] = address;
-	else if (found == 1)
-		key->frames[1] = address;
-	else
-		key->frames[2] = address;
-}
+/* Both walks write a frame first and count it only when it is outside the library, again to spare the verifier. */
 
-/** @return how many frames the key has; 0: no path. */
-static __always_inline int ct_take_key(const struct pt_regs *regs, const struct ct_process_config *config,
-				       struct ct_path_key *key)
+/** @return false when there is no path. */
+static __always_inline bool ct_take_key(const struct pt_regs *regs, const struct ct_process_config *config,
+					struct ct_path_key *key)
 {
+	__u64 frames[CT_PATH_KEY_FRAMES + 1] = {};
 	struct ct_walk walk;
-	int found = 0;
+	__u64 found = 0;
 
 	if (!ct_walk_begin(&walk, regs))
-		return 0;
-	for (int i = 0; i < CT_WALK_FRAMES_MAX && found < CT_PATH_KEY_FRAMES; i++) {
-		if (!ct_in_library(config, walk.return_address))
-			ct_key_add(key, found++, walk.return_address);
-		if (found < CT_PATH_KEY_FRAMES && !ct_walk_next(&walk))
+		return false;
+	for (int i = 0; i < CT_WALK_FRAMES_MAX; i++) {
+		frames[found & CT_PATH_KEY_FRAMES] = walk.return_address;
+		found += 1 - ct_in_library(config, walk.return_address);
+		if (found >= CT_PATH_KEY_FRAMES || !ct_walk_next(&walk))
 			break;
 	}
-	return found;
+	frames[found & CT_PATH_KEY_FRAMES] = 0;
+	for (int i = 0; i < CT_PATH_KEY_FRAMES; i++)
+		key->frames[i] = frames[i];
+	return found != 0;
 }
 
 static __always_inline void ct_take_frames(const struct pt_regs *regs, const struct ct_process_config *config,
 					   struct ct_event_stack *stack)
 {
 	struct ct_walk walk;
-	__u32 depth = 0;
+	__u64 depth = 0;
 
 	if (!ct_walk_begin(&walk, regs))
 		return;
-	for (int i = 0; i < CT_WALK_FRAMES_MAX && depth < CT_STACK_FRAMES_MAX; i++) {
-		if (!ct_in_library(config, walk.return_address))
-			stack->frames[depth++ % CT_STACK_FRAMES_MAX] = walk.return_address;
-		if (!ct_walk_next(&walk))
+	for (int i = 0; i < CT_WALK_FRAMES_MAX; i++) {
+		stack->frames[depth % CT_STACK_FRAMES_MAX] = walk.return_address;
+		depth += 1 - ct_in_library(config, walk.return_address);
+		if (depth >= CT_STACK_FRAMES_MAX || !ct_walk_next(&walk))
 			break;
 	}
-	stack->depth = depth;
+	if (depth < CT_STACK_FRAMES_MAX)
+		stack->frames[depth % CT_STACK_FRAMES_MAX] = 0;
+	stack->depth = (__u32)depth;
 }
 
 /**
