@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a detector is, and the facts about contexts that several of them need.
+ *
+ * A detector answers three questions: does this context show my trouble (claims), is what was gathered at one site
+ * enough for a finding and how bad is it (judge), and which sentences convince the owner (explain). Walking, grouping,
+ * examples, rates, order and fingerprints are the same for all and live in run.c, groups.c and findings.c.
+ *
+ * To add a detector: its kind in CT_FINDING_CATALOGUE, one file named after it, one row in table.c, a golden case that
+ * finds it and one that does not.
+ */
+#pragma once
+
+#include "base/text.h"
+#include "ctxtrace/detect.h"
+
+/** What all detectors look at. */
+struct ct_detect_input {
+	const struct ct_tree *tree;
+	const struct ct_window *window;
+	const struct ct_totals *totals;
+	const struct ct_detect_options *options;
+	uint64_t now_ns;
+	/** Per site: p99 lifetime; 0 while fewer than CT_LIFETIMES_MIN ended in a way that was seen. */
+	const uint64_t *lifetime_p99_ns;
+	/** Events were lost and nobody knows when, so every context may have missed one. */
+	bool is_weakened;
+};
+
+/** How a context shows a trouble. */
+struct ct_claim {
+	uint64_t anchor; /**< Where it piles up: id of the parent, task; 0 when this does not split the site. */
+	bool is_weak;	 /**< Lost events weaken the evidence: at most suspected. */
+};
+
+/** Contexts of one detector, site and anchor. Weak and proven ones are never mixed. */
+struct ct_group {
+	uint8_t detector; /**< Row in the table. */
+	uint8_t context_kind;
+	bool is_weak;
+	bool has_parent;     /**< `parent_id` was set. */
+	bool has_parents;    /**< Several parents. */
+	bool is_in_request;  /**< One of them hangs below a request. */
+	uint8_t retained_by; /**< All that occur. */
+	uint32_t site;
+	uint32_t count;
+	uint32_t across_gap; /**< Of these alive across a gap. */
+	uint32_t seen_once;  /**< Of these lost in one reading of the memory so far. */
+	uint32_t in_window;  /**< Of these seen being made. */
+	uint32_t parent;     /**< Index of the shared parent, CT_INDEX_NONE for none. */
+	uint64_t anchor;
+	uint64_t parent_id;
+	uint64_t first_ns; /**< Oldest and newest creation. */
+	uint64_t last_ns;
+	uint64_t offset_ms; /**< Sum of creation times after the window's begin, for the mean. */
+	uint64_t last_deadline_ns;
+	uint64_t retained_bytes;
+	uint32_t examples[CT_EXAMPLES_MAX];
+	uint32_t examples_count;
+};
+
+/** Two sentences under construction. */
+struct ct_sentences {
+	struct ct_text evidence;
+	struct ct_text advice;
+};
+
+/** One detector. */
+struct ct_detector {
+	enum ct_finding_kind kind;
+	/** Contexts a group must have; less is not even gathered. 0 and 1: a single one counts. */
+	uint32_t crowd;
+	/** Does this context show the trouble? Cheap tests first: asked for every context. */
+	bool (*claims)(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim);
+	/** Does this site show it even without live contexts? Optional. */
+	bool (*claims_site)(const struct ct_detect_input *input, uint32_t site);
+	/** Set severity and confidence, and what differs from the group's figures. @return false: no finding after all. */
+	bool (*judge)(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding);
+	/** Tell why and what to do. */
+	void (*explain)(const struct ct_detect_input *input, const struct ct_group *group,
+			const struct ct_finding *finding, struct ct_sentences *sentences);
+};
+
+extern const struct ct_detector ct_detector_lost_cancel;
+extern const struct ct_detector ct_detector_leaked_timer;
+extern const struct ct_detector ct_detector_defer_in_loop;
+extern const struct ct_detector ct_detector_unstopped_after_func;
+extern const struct ct_detector ct_detector_orphaned_context;
+extern const struct ct_detector ct_detector_todo_root;
+/** Not a finding: what would be one if the proof were in. Its `judge` and `explain` are NULL. */
+extern const struct ct_detector ct_detector_undecided;
+
+/** All detectors in the order of the catalogue, `undecided` last. */
+#define CT_DETECTORS (CT_FINDING_END + 1)
+extern const struct ct_detector *const ct_detectors[CT_DETECTORS];
+
+/** Ended contexts of a site before its lifetimes say what is usual. */
+#define CT_LIFETIMES_MIN 100
+
+/** Links walked upwards from one context, so that one pass over a deep tree stays one pass. */
+#define CT_ANCESTORS_MAX 64
+
+/** @return age at the time of the judgement; for adopted contexts a lower bound. */
+uint64_t ct_context_age(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return true for a context that can be cancelled, has not ended, and is old enough to be spoken of. */
+bool ct_context_is_judged(const struct ct_detect_input *input, const struct ct_context *context);
+
+/**
+ * Is it proven that nobody will ever cancel it?
+ *
+ * @param claim  Told when the proof is a C library's ABANDON and an end may have been missed since.
+ */
+bool ct_context_is_lost(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim);
+
+/** @return true when a cancel function was there after a collection that would have taken a dropped one. */
+bool ct_context_is_held(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return true while its own timer will end it. */
+bool ct_context_is_armed(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return true when its deadline has passed and nobody has looked since: it has most likely just ended. */
+bool ct_context_is_ending(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return true when it or a context above it serves a request that has not ended, or the chain is too long to tell. */
+bool ct_context_is_in_request(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return CT_RETAINED_ bits: memory's word, else what the tree shows. */
+uint8_t ct_context_retention(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return estimate of the memory a context keeps. */
+uint64_t ct_context_bytes(const struct ct_detect_input *input, const struct ct_context *context);
+
+/** @return leak when something retains the group and its site makes such contexts again and again, else warning. */
+enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group);
+
+/** Add "each" and who keeps the contexts of a group, for a lost cancel function or timer. */
+void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);
+
+/** Add what to do about a lost cancel function. */
+void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);
+
+/** Add "made in FUNCTION at FILE:LINE", the frame whose owner can act; false and nothing added when it is unknown. */
+bool ct_text_add_place(struct ct_text *text, const struct ct_site *site);
+
+/** Add how far into the window a moment lies. */
+void ct_text_add_moment(struct ct_text *text, const struct ct_detect_input *input, uint64_t time_ns);

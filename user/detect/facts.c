@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "detect/detector.h"
+
+/*
+ * Memory kept by one context. Go: measured on Go 1.26 with 100,000 lost contexts (a child of a live parent, a
+ * WithTimeout, an AfterFunc, and the goroutine that watches a parent of a foreign type: its smallest stack). C: what
+ * the project's own library takes from malloc for one context; other libraries are of the same order.
+ */
+#define GO_CHILD_BYTES 115
+#define GO_TIMER_BYTES 272
+#define GO_AFTER_FUNC_BYTES 147
+#define GO_GOROUTINE_BYTES 2048
+#define C_CONTEXT_BYTES 224
+
+uint64_t ct_context_age(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	return input->now_ns > context->created_ns ? input->now_ns - context->created_ns : 0;
+}
+
+static bool is_cancellable(const struct ct_context *context)
+{
+	switch (context->kind) {
+	case CT_KIND_UNKNOWN: // unreadable; only what can be cancelled is traced
+	case CT_KIND_CANCEL:
+	case CT_KIND_DEADLINE:
+	case CT_KIND_AFTER_FUNC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool ct_context_is_judged(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	return !(context->state & CT_CONTEXT_ENDED) && is_cancellable(context) &&
+	       ct_context_age(input, context) >= input->options->min_age_ns;
+}
+
+bool ct_context_is_lost(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)
+{
+	if (context->state & CT_CONTEXT_UNRETAINED)
+		return false;
+	if (context->state & CT_CONTEXT_LOST)
+		return true; // memory's word needs no events: gaps do not weaken it
+	if (!(context->state & CT_CONTEXT_ABANDONED))
+		return false;
+	claim->is_weak = input->is_weakened || context->state & CT_CONTEXT_GAP;
+	return true;
+}
+
+bool ct_context_is_held(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	if (context->state & (CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED))
+		return false;
+	// A reading tells only what differs from the stream, so a context it passed over in silence is held.
+	return context->state & CT_CONTEXT_HELD || context->created_ns < input->window->collected_before_ns;
+}
+
+bool ct_context_is_armed(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	return context->kind == CT_KIND_DEADLINE && ct_context_retention(input, context) & CT_RETAINED_TIMER &&
+	       (!context->deadline_ns || context->deadline_ns > input->now_ns);
+}
+
+bool ct_context_is_ending(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	uint64_t looked_ns = context->state & CT_CONTEXT_LOST ? input->window->last_scan_ns : input->now_ns;
+
+	if (context->kind != CT_KIND_DEADLINE || !context->deadline_ns || context->deadline_ns > input->now_ns)
+		return false;
+	return looked_ns <= context->deadline_ns || looked_ns - context->deadline_ns <= input->options->grace_ns;
+}
+
+bool ct_context_is_in_request(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	for (int hops = 0; context; hops++) {
+		if (hops == CT_ANCESTORS_MAX)
+			return true;
+		if (context->state & CT_CONTEXT_REQUEST && !(context->state & CT_CONTEXT_ENDED))
+			return true;
+		context = ct_tree_parent(input->tree, context);
+	}
+	return false;
+}
+
+static bool keeps_children(const struct ct_context *parent)
+{
+	return parent && !(parent->state & CT_CONTEXT_ENDED) && is_cancellable(parent);
+}
+
+uint8_t ct_context_retention(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	uint8_t bits = 0;
+
+	if (context->state & CT_CONTEXT_UNRETAINED)
+		return 0;
+	if (context->state & CT_CONTEXT_LOST || context->retained_by)
+		return context->retained_by;
+	if (!(context->state & CT_CONTEXT_DETACHED) && keeps_children(ct_tree_parent(input->tree, context)))
+		bits |= CT_RETAINED_PARENT;
+	if (context->kind == CT_KIND_DEADLINE && context->deadline_ns > input->now_ns)
+		bits |= CT_RETAINED_TIMER;
+	return bits;
+}
+
+uint64_t ct_context_bytes(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	uint8_t retained_by = ct_context_retention(input, context);
+	uint64_t bytes = GO_CHILD_BYTES;
+
+	if (!retained_by)
+		return 0;
+	if (input->window->runtime != CT_RUNTIME_GO)
+		return C_CONTEXT_BYTES;
+	if (context->kind == CT_KIND_AFTER_FUNC)
+		bytes = GO_AFTER_FUNC_BYTES;
+	else if (retained_by & CT_RETAINED_TIMER)
+		bytes = GO_TIMER_BYTES;
+	return retained_by & CT_RETAINED_GOROUTINE ? bytes + GO_GOROUTINE_BYTES : bytes;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One run of all detectors. The contexts are walked twice: once to see where crowds are possible, once to gather the
+ * groups. A detector that needs a crowd costs nothing but that count on a program that has none.
+ */
+#include "detect/findings.h"
+
+#include <errno.h>
+
+/* Everything of one run. */
+struct run {
+	struct ct_detect_input input;
+	struct ct_crowd crowd;
+	struct ct_groups groups;
+	uint64_t *lifetimes;
+	const struct ct_allocator *allocator;
+};
+
+/* Reasons whose moment was seen; a reused address tells only that the end was earlier. */
+static uint64_t ended_in_sight(const struct ct_site *site)
+{
+	return site->ended[CT_REASON_EXPLICIT] + site->ended[CT_REASON_DEADLINE] + site->ended[CT_REASON_PARENT];
+}
+
+static int learn_lifetimes(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t sites = ct_tree_sites(tree);
+
+	run->lifetimes = ct_allocate(run->allocator, (sites ? sites : 1) * sizeof(*run->lifetimes));
+	if (!run->lifetimes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sites; i++) {
+		const struct ct_site *site = ct_tree_site(tree, i);
+
+		if (ended_in_sight(site) >= CT_LIFETIMES_MIN)
+			run->lifetimes[i] = ct_site_lifetime(site, 0.99);
+	}
+	run->input.lifetime_p99_ns = run->lifetimes;
+	return 0;
+}
+
+/*
+ * A jump in a CPU's numbers gives a gap, and the contexts alive across it carry CT_CONTEXT_GAP. What was dropped
+ * without a number, what the caps refused, and a drop that is counted but has no gap yet leave no such trace.
+ */
+static bool has_untraced_loss(const struct ct_totals *totals)
+{
+	static const bool is_drop[CT_COUNTER_END] = {
+#define COUNTER_IS_DROP(name, text, drop) [CT_COUNTER_##name] = (drop),
+		CT_COUNTER_CATALOGUE(COUNTER_IS_DROP)
+#undef COUNTER_IS_DROP
+	};
+
+	if (totals->refused_contexts || totals->counters[CT_COUNTER_RING_FULL] > totals->lost_events)
+		return true;
+	for (int i = 0; i < CT_COUNTER_END; i++)
+		if (i != CT_COUNTER_RING_FULL && is_drop[i] && totals->counters[i])
+			return true;
+	return false;
+}
+
+static void count_crowds(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = ct_tree_end(tree);
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct ct_context *context = ct_tree_context(tree, i);
+
+		for (uint8_t d = 0; context && d < CT_DETECTORS; d++) {
+			struct ct_claim claim = { 0 };
+
+			if (ct_detectors[d]->crowd && ct_detectors[d]->claims(&run->input, context, &claim))
+				ct_crowd_add(&run->crowd, d, context->site, &claim);
+		}
+	}
+}
+
+static int gather_context(struct run *run, const struct ct_context *context)
+{
+	for (uint8_t d = 0; d < CT_DETECTORS; d++) {
+		const struct ct_detector *detector = ct_detectors[d];
+		struct ct_claim claim = { 0 };
+		int rc;
+
+		if (!detector->claims(&run->input, context, &claim))
+			continue;
+		if (detector->crowd && ct_crowd_count(&run->crowd, d, context->site, &claim) < detector->crowd)
+			continue;
+		rc = ct_groups_add(&run->groups, &run->input, d, context, &claim);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int gather_sites(struct run *run)
+{
+	uint32_t sites = ct_tree_sites(run->input.tree);
+	int rc = 0;
+
+	for (uint8_t d = 0; d < CT_DETECTORS; d++)
+		for (uint32_t i = 0; i < sites && !rc && ct_detectors[d]->claims_site; i++)
+			if (ct_detectors[d]->claims_site(&run->input, i))
+				rc = ct_groups_touch(&run->groups, d, i);
+	return rc;
+}
+
+static int gather(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = ct_tree_end(tree);
+	int rc = gather_sites(run);
+
+	count_crowds(run);
+	for (uint32_t i = 0; i < end && !rc; i++) {
+		const struct ct_context *context = ct_tree_context(tree, i);
+
+		if (context)
+			rc = gather_context(run, context);
+	}
+	return rc;
+}
+
+static void run_done(struct run *run)
+{
+	ct_crowd_done(&run->crowd);
+	ct_groups_done(&run->groups);
+	ct_release(run->allocator, run->lifetimes);
+}
+
+int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_detect_options *options,
+		  const struct ct_allocator *allocator, struct ct_findings *ret_findings)
+{
+	struct ct_findings findings = { .allocator = allocator };
+	struct run run = {
+		.input = { .tree = tree,
+			   .window = ct_tree_window(tree),
+			   .totals = ct_tree_totals(tree),
+			   .options = options,
+			   .now_ns = now_ns,
+			   .is_weakened = has_untraced_loss(ct_tree_totals(tree)) },
+		.allocator = allocator,
+	};
+	int rc;
+
+	ct_groups_init(&run.groups, allocator);
+	rc = ct_crowd_init(&run.crowd, allocator);
+	if (!rc)
+		rc = learn_lifetimes(&run);
+	if (!rc)
+		rc = gather(&run);
+	if (!rc)
+		rc = ct_findings_build(&findings, &run.groups, &run.input);
+	run_done(&run);
+	if (rc) {
+		ct_findings_done(&findings);
+		return rc;
+	}
+	*ret_findings = findings;
+	return 0;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * unstopped-after-func: 20 or more AfterFunc registrations of one site on one live parent whose stop functions no
+ * longer exist, and growing. A dropped stop function alone is correct code: a shutdown hook, a request's own.
+ *
+ * Growing: the newest was made inside the window, at least a second after the oldest, and the mean creation lies no
+ * closer to the oldest than a quarter of the span between the two. A start-up that registers thirty hooks at once, with
+ * a straggler later, is not growth; a steady trickle has its mean in the middle.
+ */
+#include "base/time.h"
+#include "detect/detector.h"
+
+#define REGISTRATIONS_MIN 20
+#define GROWTH_SPAN_NS CT_NSEC_PER_SEC
+#define GROWTH_SHARE 4
+
+static bool claims(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)
+{
+	const struct ct_context *parent;
+
+	if (context->kind != CT_KIND_AFTER_FUNC || context->site == CT_SITE_UNKNOWN)
+		return false;
+	if (!ct_context_is_lost(input, context, claim) || !ct_context_is_judged(input, context))
+		return false;
+	parent = ct_tree_parent(input->tree, context);
+	if (!parent || parent->state & CT_CONTEXT_ENDED || !ct_context_retention(input, context))
+		return false;
+	claim->anchor = parent->id;
+	return true;
+}
+
+static bool is_growing(const struct ct_detect_input *input, const struct ct_group *group)
+{
+	uint64_t begin_ns = input->window->begin_ns;
+	uint64_t span_ns = group->last_ns - group->first_ns;
+	uint64_t mean_ns = begin_ns + group->offset_ms / group->count * CT_NSEC_PER_MSEC;
+
+	if (!input->window->has_begun || group->first_ns < begin_ns || span_ns < GROWTH_SPAN_NS)
+		return false;
+	return mean_ns >= group->first_ns + span_ns / GROWTH_SHARE;
+}
+
+static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)
+{
+	finding->severity = CT_SEVERITY_LEAK;
+	return is_growing(input, group);
+}
+
+static void explain(const struct ct_detect_input *input, const struct ct_group *group,
+		    const struct ct_finding *finding, struct ct_sentences *sentences)
+{
+	struct ct_text *evidence = &sentences->evidence;
+
+	(void)finding;
+	ct_text_add_grouped(evidence, group->count);
+	ct_text_add(evidence, " registrations of this site hang on one live parent, none has a stop function left, and "
+			      "they grow: made between ");
+	ct_text_add_moment(evidence, input, group->first_ns);
+	ct_text_add(evidence, " and ");
+	ct_text_add_moment(evidence, input, group->last_ns);
+	if (group->is_weak)
+		ct_text_add(evidence, "; events were lost since, so an end may have been missed");
+	ct_text_add(&sentences->advice, "keep the stop function of the registration ");
+	if (!ct_text_add_place(&sentences->advice, ct_tree_site(input->tree, group->site)))
+		ct_text_add(&sentences->advice, "of this site");
+	ct_text_add(&sentences->advice, " and call it when what it watches over is done");
+}
+
+const struct ct_detector ct_detector_unstopped_after_func = {
+	.kind = CT_FINDING_UNSTOPPED_AFTER_FUNC,
+	.crowd = REGISTRATIONS_MIN,
+	.claims = claims,
+	.judge = judge,
+	.explain = explain,
+};
