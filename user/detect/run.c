@@ -46,16 +46,10 @@ static int learn_lifetimes(struct run *run)
  */
 static bool has_untraced_loss(const struct ct_totals *totals)
 {
-	static const bool is_drop[CT_COUNTER_END] = {
-#define COUNTER_IS_DROP(name, text, drop) [CT_COUNTER_##name] = (drop),
-		CT_COUNTER_CATALOGUE(COUNTER_IS_DROP)
-#undef COUNTER_IS_DROP
-	};
-
 	if (totals->refused_contexts || totals->counters[CT_COUNTER_RING_FULL] > totals->lost_events)
 		return true;
-	for (int i = 0; i < CT_COUNTER_END; i++)
-		if (i != CT_COUNTER_RING_FULL && is_drop[i] && totals->counters[i])
+	for (unsigned int i = 0; i < CT_COUNTER_END; i++)
+		if (i != CT_COUNTER_RING_FULL && ct_counter_is_drop(i) && totals->counters[i])
 			return true;
 	return false;
 }
