@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "symbol/binary_private.h"
+
+static int read_image(void *opaque, uint64_t address, void *buffer, size_t bytes)
+{
+	return ct_image_read(opaque, address, buffer, bytes);
+}
+
+struct ct_inline_trees ct_binary_inline_trees(struct ct_binary *binary)
+{
+	return (struct ct_inline_trees){ binary->tables.module.gofunc, read_image, &binary->image };
+}
+
+int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct ct_functions *functions = &binary->pclntab.functions;
+	uint64_t start = UINT64_MAX, end = 0;
+	size_t length = strlen(prefix);
+	int r = ct_binary_need_pclntab(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	for (size_t i = 0; i < functions->count; i++) {
+		const struct ct_function *function = &functions->items[i];
+
+		if (strncmp(function->name, prefix, length) != 0)
+			continue;
+		if (function->start < start)
+			start = function->start;
+		if (function->end > end)
+			end = function->end;
+	}
+	if (!end)
+		return -ENOENT;
+	*ret_start = start;
+	*ret_end = end;
+	return 0;
+}
+
+int ct_binary_go_each_inlined(struct ct_binary *binary, const char *name, ct_inline_visitor visit, void *opaque)
+{
+	struct ct_inline_trees trees;
+	int r = ct_binary_need_pclntab(binary);
+
+	if (r < 0)
+		return r;
+	trees = ct_binary_inline_trees(binary);
+	return ct_pclntab_each_inlined(&binary->pclntab, &trees, name, visit, opaque);
+}
+
+static int is_outside(void *opaque, const struct ct_function *into)
+{
+	const char *prefix = opaque;
+
+	return strncmp(into->name, prefix, strlen(prefix)) != 0;
+}
+
+int ct_binary_go_is_inlined_outside(struct ct_binary *binary, const char *name, const char *package_prefix)
+{
+	return ct_binary_go_each_inlined(binary, name, is_outside, (void *)package_prefix);
+}
+
+int ct_binary_go_module(struct ct_binary *binary, struct ct_go_module *ret_module)
+{
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r;
+	if (!binary->tables.is_layout_known)
+		return -EPROTO;
+	*ret_module = binary->tables.module;
+	return 0;
+}
+
+// "go:itab.*context.cancelCtx,context.Context" (a dot instead of the colon up to 1.19), word 1.
+static int type_by_symbol(struct ct_binary *binary, const char *star, const char *type, const char *interface,
+			  uint64_t *ret_address)
+{
+	static const char *const prefixes[] = { "go:itab.", "go.itab." };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		ct_cleanup(ct_text_done) struct ct_text symbol = { .data = NULL };
+		uint64_t address, bytes, found;
+		int r;
+
+		ct_text_addf(&symbol, "%s%s%s,%s", prefixes[i], star, type, interface);
+		if (symbol.failed)
+			return -ENOMEM;
+		r = ct_binary_data_symbol(binary, symbol.data, &address, &bytes);
+		if (r == 0 && ct_image_read(&binary->image, address + 8, &found, sizeof(found)) == 0 && found) {
+			*ret_address = found;
+			return 0;
+		}
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
+static int find_type(struct ct_binary *binary, const char *star, const char *type, const char *interface,
+		     uint64_t *ret_address)
+{
+	ct_cleanup(ct_text_done) struct ct_text name = { .data = NULL };
+	int r = type_by_symbol(binary, star, type, interface, ret_address);
+
+	if (r != -ENOENT)
+		return r;
+	ct_text_addf(&name, "%s%s", star, type);
+	if (name.failed)
+		return -ENOMEM;
+	return ct_go_tables_find_type(&binary->tables, &binary->image, name.data, interface, ret_address);
+}
+
+int ct_binary_go_type(struct ct_binary *binary, const char *type, const char *interface, uint64_t *ret_address)
+{
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	r = find_type(binary, "*", type, interface, ret_address);
+	// A type without pointer receivers stands in itabs itself: context.backgroundCtx.
+	return r == -ENOENT ? find_type(binary, "", type, interface, ret_address) : r;
+}
