@@ -139,18 +139,11 @@ static void fingerprint_survives_a_rebuild(void **state)
 	assert_int_equal(fingerprint_with("0x401000", 0, 0x10000), fingerprint_with("0x402000", 0, 0x10000));
 }
 
-static void hostile_name_is_cut_between_characters(void **state)
+static void advise_about(const char *function, char advice[CT_SENTENCE_BYTES])
 {
-	static const char name[] = "main.\x1b[2J\x1b]0;x\a"
-				   "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xff\xfe";
-	char function[190];
 	struct story story;
 	struct ct_findings findings;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(function); i++)
-		function[i] = name[i % (sizeof(name) - 1)];
-	function[sizeof(function) - 1] = '\0';
 	begin_with_root(&story, CT_RUNTIME_GO);
 	story_site(&story, 2, function, 20, 0);
 	make_many(&story, 0x10000, 2, 2, CT_KIND_CANCEL);
@@ -158,9 +151,34 @@ static void hostile_name_is_cut_between_characters(void **state)
 	story_wait(&story, 15);
 	findings = story_detect(&story);
 	assert_int_equal(findings.count, 1);
-	assert_true(strlen(findings.list[0].advice) < CT_SENTENCE_BYTES);
-	assert_null(strpbrk(findings.list[0].advice, "\x1b\a\xff"));
+	memcpy(advice, findings.list[0].advice, CT_SENTENCE_BYTES);
 	story_end(&story, &findings);
+}
+
+static void hostile_name_stays_text(void **state)
+{
+	char advice[CT_SENTENCE_BYTES];
+
+	(void)state;
+	advise_about("main.\x1b[2J\x1b]0;x\a\xff\n", advice);
+	assert_null(strpbrk(advice, "\x1b\a\xff\n"));
+	assert_non_null(strstr(advice, "main.\\x1b[2J\\x1b]0;x\\x07\\xff\\x0a at a.go:20"));
+}
+
+static void long_sentence_is_cut_between_characters(void **state)
+{
+	char function[128] = "a";
+	char advice[CT_SENTENCE_BYTES];
+	size_t length;
+
+	(void)state;
+	memset(function + 1, 1, 64); // four bytes each once escaped
+	for (int i = 0; i < 10; i++)
+		memcpy(function + 65 + 3 * i, "\xe2\x82\xac", 3);
+	advise_about(function, advice);
+	length = strlen(advice);
+	assert_true(length < CT_SENTENCE_BYTES);
+	assert_string_equal(advice + length - 6, "\xe2\x82\xac...");
 }
 
 static bool suppress_all(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding)
@@ -289,7 +307,8 @@ int main(void)
 		cmocka_unit_test(figures_of_a_finding),
 		cmocka_unit_test(order_is_by_cost),
 		cmocka_unit_test(fingerprint_survives_a_rebuild),
-		cmocka_unit_test(hostile_name_is_cut_between_characters),
+		cmocka_unit_test(hostile_name_stays_text),
+		cmocka_unit_test(long_sentence_is_cut_between_characters),
 		cmocka_unit_test(suppressed_findings_are_counted),
 		cmocka_unit_test(out_of_memory_at_each_allocation),
 		cmocka_unit_test(unknown_sites_stop_being_told_apart),

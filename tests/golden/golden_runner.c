@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * golden_runner [--update] DIRECTORY: play a story (text event stream) through the text codec, the tree, the detectors
+ * and the reports, and compare with what the directory expects. --update rewrites the expectations; the claim in the
+ * stream itself ("#! finds ...") is never rewritten and must hold first.
+ *
+ * The story is played twice into two trees and must give the same report: replay is exact.
+ */
+#include "golden_case.h"
+#include "golden_findings.h"
+#include "golden_stream.h"
+
+#include "ctxtrace/report.h"
+#include "report/suppress.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a case expects, and how it is made: by a reporter of this name, or as plain findings. */
+static const struct {
+	const char *file;
+	const char *format;
+} expectations[] = {
+	{ "expect.findings", NULL },
+	{ "expect.txt", "text" },
+	{ "expect.json", "json" },
+};
+
+#define EXPECTATIONS (sizeof(expectations) / sizeof(expectations[0]))
+
+/* One playing of the story. */
+struct playing {
+	struct ct_tree *tree;
+	struct ct_findings findings;
+	struct ct_text texts[EXPECTATIONS];
+};
+
+static void playing_done(struct playing *playing)
+{
+	ct_findings_done(&playing->findings);
+	ct_tree_free(playing->tree);
+	for (size_t i = 0; i < EXPECTATIONS; i++)
+		ct_text_done(&playing->texts[i]);
+}
+
+static bool is_suppressed(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding)
+{
+	return ct_suppressions_match(opaque, tree, finding);
+}
+
+static int load_suppressions(const struct golden_case *golden, struct ct_suppressions **ret, struct ct_error *reterr)
+{
+	struct ct_text path = { 0 }, text = { 0 };
+	int rc = golden_read(golden, "suppress.txt", &text);
+
+	if (!rc) {
+		ct_text_addf(&path, "%s/suppress.txt", golden->directory);
+		rc = path.failed ? -ENOMEM : ct_suppressions_load(path.data, ret, reterr);
+	} else if (rc == -ENOENT) {
+		rc = 0;
+	}
+	ct_text_done(&path);
+	ct_text_done(&text);
+	return rc;
+}
+
+static int judge(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
+{
+	struct ct_suppressions *suppressions = NULL;
+	struct ct_detect_options options = { .min_age_ns = golden->min_age_ns, .grace_ns = 1000000000 };
+	int rc = load_suppressions(golden, &suppressions, reterr);
+
+	if (!rc) {
+		options.is_suppressed = suppressions ? is_suppressed : NULL;
+		options.opaque = suppressions;
+		rc = ct_detect_run(playing->tree, ct_tree_window(playing->tree)->now_ns, &options, &ct_allocator_libc,
+				   &playing->findings);
+	}
+	ct_suppressions_free(suppressions);
+	return rc;
+}
+
+static int render_report(const struct golden_case *golden, const struct playing *playing, const char *format,
+			 struct ct_text *text)
+{
+	const struct ct_snapshot snapshot = {
+		.tree = playing->tree,
+		.findings = &playing->findings,
+		.now_ns = ct_tree_window(playing->tree)->now_ns,
+		.min_age_ns = golden->min_age_ns,
+	};
+
+	for (size_t i = 0; ct_reporters[i]; i++)
+		if (!strcmp(ct_reporters[i]->name, format))
+			return ct_reporters[i]->write(&snapshot, text);
+	return -ENOENT;
+}
+
+static int render(const struct golden_case *golden, struct playing *playing)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS && !rc; i++) {
+		if (expectations[i].format)
+			rc = render_report(golden, playing, expectations[i].format, &playing->texts[i]);
+		else
+			golden_add_findings(&playing->texts[i], playing->tree, &playing->findings);
+		if (playing->texts[i].failed)
+			rc = -ENOMEM;
+	}
+	return rc;
+}
+
+static int play(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
+{
+	int rc;
+
+	*playing = (struct playing){ .tree = ct_tree_new(&ct_allocator_libc, NULL) };
+	if (!playing->tree)
+		return -ENOMEM;
+	rc = golden_stream_apply(golden->stream.data, golden->stream.length, playing->tree, reterr);
+	if (!rc)
+		rc = judge(golden, playing, reterr);
+	if (!rc)
+		rc = render(golden, playing);
+	return rc;
+}
+
+/* The story's own claim, which no --update touches. */
+static int check_claim(const struct golden_case *golden, const struct playing *playing)
+{
+	uint32_t found = 0;
+
+	for (size_t i = 0; i < playing->findings.count; i++)
+		found |= 1u << playing->findings.list[i].kind;
+	for (int kind = 0; kind < CT_FINDING_END; kind++)
+		if ((found ^ golden->finds) & 1u << kind)
+			fprintf(stderr, "%s: %s %s\n", golden->directory, ct_finding_name((enum ct_finding_kind)kind),
+				found & 1u << kind ? "is found, the story does not say so" : "is not found");
+	if (playing->findings.undecided_count != golden->undecided)
+		fprintf(stderr, "%s: %zu undecided, the story says %u\n", golden->directory,
+			playing->findings.undecided_count, golden->undecided);
+	return found != golden->finds || playing->findings.undecided_count != golden->undecided;
+}
+
+/* Print the first line that differs. */
+static void show_difference(const char *file, const char *expected, const char *actual)
+{
+	size_t line = 1, start = 0, i = 0;
+
+	for (; expected[i] && expected[i] == actual[i]; i++)
+		if (expected[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	fprintf(stderr, "%s:%zu differs\n- %.*s\n+ %.*s\n", file, line, (int)strcspn(expected + start, "\n"),
+		expected + start, (int)strcspn(actual + start, "\n"), actual + start);
+}
+
+static int compare(const struct golden_case *golden, const struct playing *playing)
+{
+	int different = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct ct_text *actual = &playing->texts[i];
+		struct ct_text expected = { 0 };
+		int rc = golden_read(golden, expectations[i].file, &expected);
+
+		if (rc || !expected.length) {
+			fprintf(stderr, "%s/%s cannot be read: run with --update once and review it\n",
+				golden->directory, expectations[i].file);
+			different = 1;
+		} else if (expected.length != actual->length || memcmp(expected.data, actual->data, actual->length)) {
+			show_difference(expectations[i].file, expected.data, actual->data ? actual->data : "");
+			different = 1;
+		}
+		ct_text_done(&expected);
+	}
+	return different;
+}
+
+static int update(const struct golden_case *golden, const struct playing *playing)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS && !rc; i++)
+		rc = golden_write(golden, expectations[i].file, &playing->texts[i]);
+	if (rc)
+		fprintf(stderr, "%s: cannot write the expectations: %s\n", golden->directory, strerror(-rc));
+	return rc != 0;
+}
+
+static int compare_playings(const struct golden_case *golden, const struct playing *first, const struct playing *second)
+{
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct ct_text *a = &first->texts[i], *b = &second->texts[i];
+
+		if (a->length == b->length && (!a->length || !memcmp(a->data, b->data, a->length)))
+			continue;
+		fprintf(stderr, "%s: the same stream gave two different reports\n", golden->directory);
+		return 1;
+	}
+	return 0;
+}
+
+static int run(const struct golden_case *golden, bool is_update, struct ct_error *reterr)
+{
+	struct playing first = { 0 }, second = { 0 };
+	int status = 1;
+	int rc = play(golden, &first, reterr);
+
+	if (!rc)
+		rc = play(golden, &second, reterr);
+	if (rc && !reterr->message[0])
+		ct_error_set(reterr, rc, "%s: %s", golden->directory, strerror(-rc));
+	if (!rc && !check_claim(golden, &first) && !compare_playings(golden, &first, &second))
+		status = is_update ? update(golden, &first) : compare(golden, &first);
+	playing_done(&first);
+	playing_done(&second);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	bool is_update = argc == 3 && !strcmp(argv[1], "--update");
+	struct golden_case golden = { 0 };
+	struct ct_error error = CT_ERROR_INIT;
+	int status = 1;
+
+	if (argc != 2 && !is_update) {
+		fprintf(stderr, "usage: golden_runner [--update] DIRECTORY\n");
+		return 2;
+	}
+	if (!golden_case_load(argv[argc - 1], &golden, &error))
+		status = run(&golden, is_update, &error);
+	if (error.message[0])
+		fprintf(stderr, "golden_runner: %s\n", error.message);
+	golden_case_done(&golden);
+	return status;
+}
