@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever is wrong: one clear line on standard error, the documented exit status, nothing on standard output."""
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import Skip, case, check, environment, main, need_bpf, note, wait_for
+from e2e_go import build
+from e2e_process import Agent, Process, Target, demo
+
+USAGE, ATTACH = 2, 3
+
+
+def refused(arguments, status, *words, command=None, **options):
+    """Run ctxtrace; these words must stand in its one line."""
+    line = [str(word) for word in (command or [environment("CTXTRACE_BIN")])] + [str(word) for word in arguments]
+    done = subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=60, check=False,
+                          stdin=subprocess.DEVNULL, **options)
+    errors = done.stderr.splitlines()
+    said = f"{' '.join(line[1:])}: status {done.returncode}, stderr {errors}"
+    note(said)
+    check(done.returncode == status, f"status should be {status}: {said}")
+    check(done.stdout == "", f"standard output should be empty, has {done.stdout[:300]!r}: {said}")
+    check(len(errors) == 1 and errors[0].startswith("ctxtrace: "), f"one line is wanted: {said}")
+    for word in words:
+        check(word.lower() in errors[0].lower(), f"{word!r} should be named: {said}")
+
+
+@case("usage")
+def usage():
+    pid = os.getppid()
+    for arguments, word in (
+            (["--frobnicate"], "--frobnicate"), (["-Z"], "-Z"), (["-p", pid, "-d", "soon"], "soon"),
+            (["-p", pid, "-d", "-5s"], "-5s"), (["-p", pid, "-d", "99999999999999h"], "duration"),
+            (["-p", pid, "-d", "0"], "duration"), (["-p", pid, "-p", pid], "-p"), (["-p"], "-p"),
+            (["-p", "abc"], "abc"), (["-p", "0"], "0"), (["-p", "-3"], "-3"), (["-p", "99999999999"], "99999999999"),
+            (["-p", pid, "-f", "yaml"], "yaml"), (["-p", pid, "--fail-on", "sorrow"], "sorrow"),
+            (["-p", pid, "surplus"], "surplus"), (["-p", pid, "--max-contexts", "0"], "max-contexts"),
+            (["replay"], "replay"), (["run"], "run"), (["replay", "-p", pid, "x"], "pid"), (["-d", "3s"], "-p")):
+        refused(arguments, USAGE, word)
+
+
+@case("files")
+def files():
+    pid = os.getppid()
+    with tempfile.TemporaryDirectory() as directory:
+        absent = os.path.join(directory, "absent")
+        below = os.path.join(absent, "file")
+        refused(["replay", absent], USAGE, absent)
+        refused(["replay", directory], USAGE, directory)
+        refused(["replay", "/dev/null"], USAGE, "/dev/null")
+        with demo("held") as target:
+            refused(["-p", target.pid, "-d", "1s", "--suppress", absent], USAGE, absent)
+            refused(["-p", target.pid, "-d", "1s", "-o", below], USAGE, below)
+            refused(["-p", target.pid, "-d", "1s", "-f", f"json={below}"], USAGE, below)
+            refused(["-p", target.pid, "-d", "1s", "--record", below], USAGE, below)
+            refused(["-p", target.pid, "-d", "1s", "-o", directory], USAGE, directory)
+
+
+@case("full_device")
+def full_device():
+    """The report cannot be written at the end: status 2, and the reason."""
+    need_bpf()
+    with demo("held") as target:
+        done = subprocess.run([environment("CTXTRACE_BIN"), "-p", str(target.pid), "-d", "1s", "-o", "/dev/full"],
+                              capture_output=True, text=True, timeout=60, check=False)
+    check(done.returncode == USAGE, f"status {done.returncode}: {done.stderr}")
+    check("/dev/full" in done.stderr or "space" in done.stderr.lower(), f"the reason is missing: {done.stderr}")
+    check(done.stdout == "", "standard output should be empty")
+
+
+@case("no_process")
+def no_process():
+    need_bpf()
+    ended = subprocess.Popen(["/bin/true"])
+    ended.wait()
+    refused(["-p", ended.pid], ATTACH, str(ended.pid))
+    zombie = subprocess.Popen(["/bin/true"])
+    wait_for("a zombie", lambda: ") Z " in pathlib.Path(f"/proc/{zombie.pid}/stat").read_text(), 10)
+    refused(["-p", zombie.pid], ATTACH, str(zombie.pid))
+    zombie.wait()
+
+
+@case("no_target")
+def no_target():
+    """Programs without contexts."""
+    need_bpf()
+    script = subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE)
+    try:
+        refused(["-p", script.pid], ATTACH, str(script.pid))
+    finally:
+        script.communicate()
+    with Target([environment("E2E_STATIC_BIN")]) as target:
+        refused(["-p", target.pid], ATTACH, str(target.pid))
+
+
+@case("go_without_context")
+def go_without_context():
+    need_bpf()
+    with Target([build("./go_plain")]) as target:
+        refused(["-p", target.pid], ATTACH, "context")
+
+
+@case("itself")
+def itself():
+    refused([], ATTACH, command=["/bin/sh", "-c", 'exec "$0" -p $$', environment("CTXTRACE_BIN")])
+
+
+@case("kernel_thread")
+def kernel_thread():
+    try:
+        with open("/proc/2/comm", encoding="ascii") as comm:
+            name = comm.read().strip()
+    except OSError:
+        name = ""
+    if name != "kthreadd":
+        raise Skip("no kernel thread is seen here: a pid namespace of its own")
+    refused(["-p", 2], ATTACH, "kernel thread")
+
+
+@case("not_root")
+def not_root():
+    """Neither another's process nor one's own can be watched; the missing capabilities are named."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        raise Skip("needs root, to drop it, and setpriv")
+    directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
+    os.chmod(directory, 0o755)
+    program = shutil.copy(environment("CTXTRACE_BIN"), directory)
+    os.chmod(program, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    try:
+        with demo("held") as others, Process([*drop, "sleep", "60"]) as own:
+            refused(["-p", others.pid], ATTACH, "cap_", command=[*drop, program], cwd="/")
+            refused(["-p", own.pid], ATTACH, command=[*drop, program], cwd="/")
+    finally:
+        shutil.rmtree(directory)
+
+
+def recording(directory):
+    path = os.path.join(directory, "good.rec")
+    with demo("lost-child") as target, Agent("-d", "2s", "--record", path, pid=target.pid) as agent:
+        agent.finish()
+        target.end()
+    return pathlib.Path(path).read_bytes()
+
+
+@case("recordings")
+def recordings():
+    """Empty, truncated, one bit flipped, of a newer version."""
+    need_bpf()
+    with tempfile.TemporaryDirectory() as directory:
+        good = recording(directory)
+        bad = os.path.join(directory, "bad.rec")
+        check(len(good) > 1000, "the recording is too short to break")
+
+        def rejects(content, *words):
+            pathlib.Path(bad).write_bytes(content)
+            refused(["replay", bad], USAGE, bad, *words)
+
+        rejects(b"")
+        rejects(b"#!/bin/sh\nexit 0\n")
+        for length in (1, 7, 8, 16, 40, len(good) // 2, len(good) - 1):
+            rejects(good[:length])
+        for place in [*range(0, 48), *range(48, len(good), len(good) // 40)]:
+            rejects(good[:place] + bytes([good[place] ^ 0x10]) + good[place + 1:])
+
+
+if __name__ == "__main__":
+    main()

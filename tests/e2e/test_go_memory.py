@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only the target's memory can tell: held or lost, pending in a loop, correct shapes that look lost."""
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, check, main, need_bpf, note
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build, cache, run_go
+from e2e_process import Agent, Target
+from e2e_report import marked_line
+
+WATCH = ("-d", "8s", "--min-age", "2s")
+CONNECTIONS = 10000
+ACCEPT = ("main.acceptConnection", *marked_line(SOURCES / "go_held" / "main.go", "accept"))
+
+
+def held(*commands):
+    """The report on the table of connections after these commands, the attach being complete before the first."""
+    with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            for command in commands:
+                target.tell(command)
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    report.expect(report["contexts"]["created"] == CONNECTIONS, "not every connection was seen")
+    return report
+
+
+def expect_silent(report):
+    report.expect_no_leak()
+    report.expect_nothing_confirmed()
+
+
+@case("held")
+def held_before_collection():
+    need_bpf()
+    expect_silent(held("go"))
+
+
+@case("held_collected")
+def held_after_collection():
+    need_bpf()
+    report = held("go", "gc")
+    expect_silent(report)
+    report.expect(not report["undecided"], "memory says that each is held: nothing is undecided")
+
+
+@case("dropped")
+def dropped():
+    need_bpf()
+    report = held("go", "drop", "gc")
+    finding = report.expect_finding("lost-cancel", *ACCEPT)
+    report.expect(finding["live"] == CONNECTIONS, f"{finding['live']} of {CONNECTIONS} were found")
+    report.expect("parent" in finding["retained_by"], "their parent retains them")
+
+
+@case("dropped_not_collected")
+def dropped_not_collected():
+    """Nothing has been collected yet: no proof, so no finding, but the report does not say that all is well."""
+    need_bpf()
+    report = held("go", "drop")
+    expect_silent(report)
+    report.expect(sum(u["count"] for u in report["undecided"]) == CONNECTIONS, "undecided does not name them")
+
+
+@case("dropped_before_attach")
+def dropped_before_attach():
+    need_bpf()
+    with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
+        for command in ("go", "drop", "gc"):
+            target.tell(command)
+        with Agent(*WATCH, pid=target.pid) as agent:
+            report = agent.finish()
+        target.end()
+    found = [f for f in report.leaks() if f["kind"] == "lost-cancel" and f["site"]["unknown"]]
+    report.expect(len(found) == 1, "leaks older than the attach: one finding with an unknown site")
+    report.expect(found[0]["live"] == CONNECTIONS, f"{found[0]['live']} of {CONNECTIONS} were found")
+    report.expect(found[0]["site"]["frames"] == [], "a site nobody saw has no frames")
+
+
+@case("defer_loop")
+def defer_loop():
+    need_bpf()
+    with Target([build("./go_defer_loop")]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            report = agent.finish()
+        truth = target.end()
+    place = marked_line(SOURCES / "go_defer_loop" / "main.go", "defer-loop")
+    finding = report.expect_finding("defer-in-loop", "main.consume", *place)
+    report.expect(50 <= finding["count"] <= truth["created"], f"count {finding['count']}")
+    report.expect(len(report.leaks()) == 1, "one finding for one fault")
+
+
+def with_profile(version):
+    """go_pgo, built with a profile of itself; the inlined creator is what the case is about."""
+    profile = cache() / f"go_pgo-{version}.pgo"
+    plain = build("./go_pgo", version)
+    if not profile.exists() or profile.stat().st_mtime < plain.stat().st_mtime:
+        subprocess.run([plain, "-profile", profile], check=True, stderr=subprocess.DEVNULL, timeout=60)
+    said = run_go(["build", f"-pgo={profile}", "-gcflags=-m", "-o", f"{profile}.exe", "./go_pgo"], version)
+    inlined = said.count("inlining call to context.WithCancel")
+    note(f"Go {version}: {inlined} creators inlined")
+    check(inlined, "the profile has made the compiler inline nothing, so nothing is shown")
+    return f"{profile}.exe"
+
+
+def pgo(version):
+    need_bpf()
+    with Target([with_profile(version)]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("go")
+            target.tell("gc")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    report.expect(report["contexts"]["created"] > 500, "contexts of inlined creators are missing")
+    expect_silent(report)
+
+
+@case("pgo_go1.21")
+def pgo_go1_21():
+    pgo(VERSIONS["1.21"])
+
+
+@case("pgo_go1.26")
+def pgo_go1_26():
+    pgo(DEFAULT)
+
+
+@case("pgo_go1.27")
+def pgo_go1_27():
+    pgo(VERSIONS["1.27"])
+
+
+@case("shapes")
+def shapes():
+    """The same shapes without a profile."""
+    need_bpf()
+    with Target([build("./go_pgo")]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("go")
+            target.tell("gc")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    expect_silent(report)
+
+
+if __name__ == "__main__":
+    main()

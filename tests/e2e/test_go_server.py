@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A net/http server under load: silent when correct, three planted leaks found when not, in every build and version."""
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import Skip, case, check, main, need_bpf, note
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build
+from e2e_process import Agent, Target
+from e2e_report import marked_line
+
+STRIPPED = ("-trimpath", "-ldflags=-s -w")
+PLANTED = (
+    ("subscribe", "lost-cancel", "main.(*server).subscribeUpdates", "parent"),
+    ("lookup", "leaked-timer", "main.(*server).lookupSupplier", "timer"),
+    ("shutdown", "unstopped-after-func", "main.(*server).closeAtShutdown", "parent"),
+)
+
+
+def watch_correct(seconds, rate):
+    need_bpf()
+    with Target([build("./go_server"), "-rate", rate]) as server:
+        with Agent("-d", f"{seconds}s", pid=server.pid) as agent:
+            report = agent.finish(seconds=seconds + 60)
+        truth = server.end()
+    report.expect_complete()
+    report.expect_no_leak()
+    report.expect_nothing_confirmed()
+    note(f"{truth['requests']} requests, {report['contexts']['created']} contexts in {seconds} s")
+    check(truth["errors"] == 0, f"the server failed {truth['errors']} times")
+    check(truth["requests"] > seconds * rate * 0.9, f"only {truth['requests']} requests in {seconds} s at {rate}/s")
+    report.expect(report["contexts"]["created"] > 8 * seconds * rate * 0.9, "contexts of the requests are missing")
+
+
+@case("correct")
+def correct():
+    watch_correct(20, 2000)
+
+
+@case("soak_correct")
+def soak_correct():
+    if os.environ.get("CTXTRACE_SOAK") != "1":
+        raise Skip("a soak of two minutes; CTXTRACE_SOAK=1 runs it")
+    watch_correct(120, 3000)
+
+
+def find_planted(version, flags=(), env=None):
+    need_bpf()
+    with Target([build("./go_server", version, flags), "-rate", 1000, "-leak"]) as server:
+        with Agent("-d", "8s", "--min-age", "2s", pid=server.pid, env=env) as agent:
+            report = agent.finish()
+        truth = server.end()
+    report.expect_complete()
+    for mark, kind, function, retained in PLANTED:
+        finding = report.expect_finding(kind, function, *marked_line(SOURCES / "go_server" / "leaks.go", mark))
+        report.expect(retained in finding["retained_by"], f"{kind}: retained by {finding['retained_by']}")
+        report.expect(100 <= finding["count"] <= truth["leaks"][mark],
+                      f"{kind}: count {finding['count']} against {truth['leaks'][mark]} planted")
+    report.expect(len(report.leaks()) == len(PLANTED), "something correct was called a leak")
+    report.expect(report["target"]["runtime"] == "go", "runtime is not go")
+    report.expect(version in report["target"]["runtime_version"], f"version is not {version}")
+    report.expect(report["target"]["stripped"] == ("-s" in " ".join(flags)), "stripped is wrong")
+
+
+@case("leaks_plain")
+def leaks_plain():
+    find_planted(DEFAULT)
+
+
+@case("leaks_stripped")
+def leaks_stripped():
+    find_planted(DEFAULT, STRIPPED)
+
+
+@case("leaks_pie")
+def leaks_pie():
+    find_planted(DEFAULT, ("-buildmode=pie",))
+
+
+@case("leaks_pie_stripped")
+def leaks_pie_stripped():
+    find_planted(DEFAULT, ("-buildmode=pie", *STRIPPED))
+
+
+@case("leaks_go1.21")
+def leaks_go1_21():
+    find_planted(VERSIONS["1.21"])
+
+
+@case("leaks_go1.23")
+def leaks_go1_23():
+    find_planted(VERSIONS["1.23"])
+
+
+@case("leaks_go1.25")
+def leaks_go1_25():
+    find_planted(VERSIONS["1.25"])
+
+
+@case("leaks_go1.27")
+def leaks_go1_27():
+    find_planted(VERSIONS["1.27"])
+
+
+@case("leaks_go1.21_stripped")
+def leaks_go1_21_stripped():
+    find_planted(VERSIONS["1.21"], STRIPPED)
+
+
+@case("leaks_go1.27_pie_stripped")
+def leaks_go1_27_pie_stripped():
+    find_planted(VERSIONS["1.27"], ("-buildmode=pie", *STRIPPED))
+
+
+@case("leaks_perf_links")
+def leaks_perf_links():
+    """What kernels before 6.6 get."""
+    find_planted(DEFAULT, env={"CTXTRACE_FORCE_PERF": "1"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets that exec, fork, stop, die or lose their file; ctxtrace interrupted once, twice and killed."""
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, check, environment, main, need_bpf, note
+from e2e_go import build
+from e2e_process import Agent, Target, demo
+from e2e_traces import bpf_objects, expect_nothing_left, expect_probed
+
+
+def life():
+    return Target([build("./go_life")])
+
+
+def expect_end(report, end):
+    report.expect(report["window"]["end"] == end, f"window.end is {report['window']['end']}, not {end}")
+    report.expect(report["contexts"]["created"] > 0, "nothing was seen")
+    report.expect_complete()
+    report.expect_no_leak()
+
+
+def wait_seconds(seconds, is_well):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        check(is_well(), "ended too early")
+        time.sleep(0.02)
+
+
+@case("exec")
+def target_execs():
+    need_bpf()
+    with life() as target, Agent(pid=target.pid) as agent:
+        wait_seconds(1, agent.is_running)
+        target.send("exec")
+        expect_end(agent.finish(), "target-exit")
+        check(target.is_running(), "the program it became should be running")
+
+
+@case("fork")
+def target_forks():
+    need_bpf()
+    with life() as target:
+        with Agent(pid=target.pid) as agent:
+            for _ in range(20):
+                target.tell("fork")
+            expect_end(agent.stop(), "signal")
+        target.end()
+
+
+@case("stopped")
+def target_stopped():
+    need_bpf()
+    with life() as target:
+        with Agent("-d", "4s", "--min-age", "1s", pid=target.pid) as agent:
+            wait_seconds(1, agent.is_running)
+            target.signal(signal.SIGSTOP)
+            expect_end(agent.finish(), "duration")
+        target.signal(signal.SIGCONT)
+        target.end()
+
+
+@case("attach_to_stopped")
+def attach_to_stopped():
+    """It must not hang; what it sees is for the target to decide."""
+    need_bpf()
+    with life() as target:
+        target.signal(signal.SIGSTOP)
+        with Agent("-d", "2s", pid=target.pid) as agent:
+            agent.finish().expect_no_leak()
+        target.signal(signal.SIGCONT)
+        target.end()
+
+
+@case("killed")
+def target_killed():
+    need_bpf()
+    for target in (life(), demo("service")):
+        with target, Agent(pid=target.pid) as agent:
+            wait_seconds(1, agent.is_running)
+            target.signal(signal.SIGKILL)
+            began = time.monotonic()
+            expect_end(agent.finish(), "target-exit")
+            check(time.monotonic() - began < 5, "the end of the target was noticed late")
+
+
+@case("exit_during_attach")
+def exit_during_attach():
+    """Killed at any moment of the attach: a report or one line, never a hang or a crash."""
+    need_bpf()
+    program = build("./go_life")
+    for milliseconds in (0, 2, 5, 10, 20, 50, 100, 200, 400):
+        with Target([program]) as target, Agent(pid=target.pid, wait=False) as agent:
+            wait_seconds(milliseconds / 1000, lambda: True)
+            target.signal(signal.SIGKILL)
+            target.wait()
+            status = agent.wait()
+            errors = agent.errors.finish()
+            note(f"killed after {milliseconds} ms: status {status}, {errors}")
+            check(status in (0, 3), f"status {status}: {errors}")
+            if status == 3:
+                check(agent.output.finish() == [], "a failed attach writes nothing to standard output")
+                check(len(errors) == 1, f"one line, not {errors}")
+
+
+@case("binary_gone")
+def binary_gone():
+    """The file is deleted, and another time replaced by something else, before the attach."""
+    need_bpf()
+    for is_replaced in (False, True):
+        directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
+        program = os.path.join(directory, "program")
+        shutil.copy(build("./go_life"), program)
+        with Target([program]) as target:
+            os.unlink(program)
+            if is_replaced:
+                with open(program, "w", encoding="ascii") as file:
+                    file.write("not a program\n")
+            with Agent("-d", "2s", pid=target.pid) as agent:
+                expect_end(agent.finish(), "duration")
+            target.end()
+        shutil.rmtree(directory)
+
+
+@case("interrupted_once")
+def interrupted_once():
+    need_bpf()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with life() as target:
+            with Agent("-f", "text", pid=target.pid) as agent:
+                expect_probed(target.pid)
+                objects = bpf_objects(agent.pid)
+                wait_seconds(1, agent.is_running)
+                expect_end(agent.stop(number), "signal")
+                check("contexts" in "\n".join(agent.output.finish()), "no text report on standard output")
+            expect_nothing_left(target.pid, objects)
+            target.end()
+
+
+@case("interrupted_twice")
+def interrupted_twice():
+    """Both signals are there before ctxtrace can handle the first."""
+    need_bpf()
+    with life() as target:
+        with Agent("-f", "text", pid=target.pid) as agent:
+            objects = bpf_objects(agent.pid)
+            agent.signal(signal.SIGSTOP)
+            agent.signal(signal.SIGINT)
+            agent.signal(signal.SIGTERM)
+            agent.signal(signal.SIGCONT)
+            status = agent.wait(10)
+            check(status in (130, 143), f"status {status}, not 130 or 143: {agent.errors.finish()}")
+        expect_nothing_left(target.pid, objects)
+        target.end()
+
+
+@case("agent_killed")
+def agent_killed():
+    need_bpf()
+    for target in (life(), demo("service")):
+        with target:
+            with Agent(pid=target.pid) as agent:
+                expect_probed(target.pid)
+                objects = bpf_objects(agent.pid)
+                check(objects, "no BPF object is seen: this check would prove nothing")
+                agent.signal(signal.SIGKILL)
+                agent.wait()
+            expect_nothing_left(target.pid, objects)
+            wait_seconds(1, target.is_running)
+            target.end()
+
+
+@case("agent_killed_perf_links")
+def agent_killed_perf_links():
+    need_bpf()
+    with life() as target:
+        with Agent(pid=target.pid, env={"CTXTRACE_FORCE_PERF": "1"}) as agent:
+            expect_probed(target.pid)
+            objects = bpf_objects(agent.pid)
+            agent.signal(signal.SIGKILL)
+            agent.wait()
+        expect_nothing_left(target.pid, objects)
+        target.end()
+
+
+@case("run")
+def run_traced():
+    """`run` passes the command's status on, and exits 1 for a leak."""
+    need_bpf()
+    program = environment("CTXDEMO_BIN")
+    leaking = [program, "lost-child", "--rounds", "60", "--hold", "3"]
+    for command, status in (([program, "no-such-scenario"], 2), (["/nonexistent/command"], 127), (["/etc/passwd"], 126),
+                            (leaking, 1), ([program, "lost-child-right", "--rounds", "60"], 0)):
+        with Agent(run=command, command="run", wait=False) as agent:
+            got = agent.wait()
+            check(got == status, f"{command}: status {got}, not {status}: {agent.errors.finish()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A ring made tiny and a stopped reader: what is lost is counted, and nothing is confirmed that is not true."""
+import pathlib
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, main, need_bpf, note, wait_for
+from e2e_go import build
+from e2e_process import Agent, Target
+
+TINY = {"CTXTRACE_RING_BYTES": "4096"}
+
+
+def state(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+def stop_reader(agent):
+    agent.signal(signal.SIGSTOP)
+    wait_for("ctxtrace to stand still", lambda: state(agent.pid) == "T", 10)
+
+
+def expect_incomplete(report):
+    dropped = sum(report["quality"]["dropped"].values())
+    report.expect(dropped > 0, "nothing was dropped by a tiny ring that nobody read")
+    report.expect(report["quality"]["verdict"] == "incomplete", "events were lost and the report calls itself complete")
+    report.expect(report["quality"]["gaps"] > 0, "lost events make a gap")
+    return dropped
+
+
+def events_of_explicit(env, is_stopped):
+    """(events seen and dropped, contexts made, report) of a program that makes one create and one cancel each."""
+    options = ["-only", "explicit", "-rounds", 5000, "-workers", 2]
+    with Target([build("./go_counts"), *options]) as target:
+        with Agent("--no-goroutines", pid=target.pid, env=env) as agent:
+            if is_stopped:
+                stop_reader(agent)
+            target.tell("go")
+            agent.signal(signal.SIGCONT)
+            report = agent.stop()
+        truth = target.end()
+    dropped = sum(report["quality"]["dropped"].values())
+    note(f"{report['quality']['events']} events seen, {dropped} dropped, {truth['created']} contexts")
+    return report["quality"]["events"] + dropped, truth["created"], report
+
+
+@case("counted_exactly")
+def counted_exactly():
+    need_bpf()
+    all_seen, made, report = events_of_explicit({}, False)
+    report.expect_complete()
+    beside = all_seen - 2 * made  # ticks, call paths, begin and end of the window
+    total, made, report = events_of_explicit(TINY, True)
+    expect_incomplete(report)
+    report.expect_nothing_confirmed()
+    report.expect(report["contexts"]["created"] < made, "the ring was not too small")
+    report.expect(abs(total - 2 * made - beside) <= 40,
+                  f"{total} events seen and dropped; {2 * made} were caused, and {beside} stood beside them")
+
+
+@case("correct_server")
+def correct_server():
+    """Half of the cancels are lost: exactly what a leak looks like."""
+    need_bpf()
+    with Target([build("./go_server"), "-rate", 1000]) as server:
+        with Agent("-d", "8s", "--min-age", "1s", pid=server.pid, env=TINY) as agent:
+            stop_reader(agent)
+            until = time.monotonic() + 2
+            wait_for("two seconds of requests", lambda: time.monotonic() > until, 10)
+            agent.signal(signal.SIGCONT)
+            report = agent.finish()
+        server.end()
+    expect_incomplete(report)
+    report.expect(not [f for f in report.leaks() if f["confidence"] == "confirmed"], "correct code, and confirmed")
+
+
+@case("strict")
+def strict():
+    need_bpf()
+    with Target([build("./go_counts"), "-rounds", 20]) as target:
+        with Agent("--strict", pid=target.pid, env=TINY) as agent:
+            stop_reader(agent)
+            target.tell("go")
+            agent.signal(signal.SIGCONT)
+            expect_incomplete(agent.stop(expect=4))
+        target.end()
+
+
+if __name__ == "__main__":
+    main()

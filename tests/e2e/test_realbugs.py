@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Released modules that lose cancel functions, through the module proxy; and the releases that no longer do."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, main, need_bpf
+from e2e_go import DEFAULT, build
+from e2e_process import Agent, Target
+
+FIXED = ("-tags=fixed", "-modfile=fixed.mod")
+WATCH = ("-d", "7s", "--min-age", "2s")
+RUNS = 2000
+
+
+def watch(module, flags=()):
+    need_bpf()
+    with Target([build(".", DEFAULT, flags, f"realbugs/{module}")]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("go")
+            target.tell("gc")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    report.expect(report["contexts"]["created"] >= RUNS, "the module's contexts were not seen")
+    return report
+
+
+def expect_leak(report, kind, package, file):
+    finding = report.expect_finding(kind, lambda function: function.startswith(package), file)
+    report.expect(finding["live"] == RUNS, f"{finding['live']} of {RUNS} were found")
+    report.expect(len(report.leaks()) == 1, "one finding for one bug")
+
+
+@case("failsafe_0.9.5")
+def failsafe():
+    expect_leak(watch("failsafe"), "lost-cancel", "github.com/failsafe-go/failsafe-go.", "execution.go")
+
+
+@case("failsafe_0.9.6")
+def failsafe_fixed():
+    watch("failsafe", FIXED).expect_no_leak()
+
+
+@case("cilium_completion_1.19.0")
+def completion():
+    expect_leak(watch("completion"), "lost-cancel", "github.com/cilium/cilium/pkg/completion.", "completion.go")
+
+
+@case("cilium_completion_1.20.2")
+def completion_fixed():
+    watch("completion", FIXED).expect_no_leak()
+
+
+@case("goresilience_0.2.0")
+def goresilience():
+    expect_leak(watch("goresilience"), "leaked-timer", "github.com/slok/goresilience/timeout.", "timeout.go")
+
+
+if __name__ == "__main__":
+    main()
