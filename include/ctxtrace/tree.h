@@ -33,6 +33,7 @@
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
 #define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended. */
+#define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. Higher bits are the tree's own. */
 
 /** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
 struct ct_context {
@@ -47,7 +48,8 @@ struct ct_context {
 	uint16_t state;	      /**< CT_CONTEXT_ bits. */
 	uint8_t kind : 4;     /**< enum ct_context_kind. */
 	uint8_t parent_kind : 4;
-	uint8_t retained_by : 4; /**< CT_RETAINED_ bits, from memory. */
+	uint8_t retained_by : 3; /**< CT_RETAINED_ bits, from memory. */
+	uint8_t is_todo : 1;	 /**< Its root, however far up, is TODO. */
 	uint8_t reason : 4;	 /**< enum ct_cancel_reason once ended. */
 };
 _Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live context stays below 72 bytes");

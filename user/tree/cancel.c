@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/* CANCEL, CANCEL_CALL, FREE, ABANDON and REQUEST: what happens to one context between its create and its end. */
+#include "tree/private.h"
+
+#include <errno.h>
+
+/*
+ * The live context an event is about, or CT_INDEX_NONE. An event older than the context is about an earlier one at the
+ * same address; about an adopted one it is merely late, since that was created before it was first seen.
+ */
+static uint32_t context_of(struct ct_tree *tree, uint64_t address, uint64_t time_ns, bool *ret_is_late)
+{
+	uint32_t index = ct_context_find(tree, address);
+	const struct ct_context *context = index == CT_INDEX_NONE ? NULL : ct_tree_at(tree, index);
+
+	*ret_is_late = context && time_ns < context->created_ns;
+	if (!*ret_is_late)
+		return index;
+	tree->totals.late++;
+	return context->state & CT_CONTEXT_ADOPTED ? index : CT_INDEX_NONE;
+}
+
+/* The end of a context nobody knew: adopted and ended in one go. */
+static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *cancel)
+{
+	struct ct_ended *ended = ct_ended_find(tree, cancel->context);
+
+	if (ended && ended->is_inferred) {
+		ended->is_inferred = false;
+		tree->totals.late++; // its end was concluded from something that came before
+		return;
+	}
+	tree->totals.unmatched++;
+	tree->totals.adopted++;
+	tree->totals.adopted_ended++;
+	ct_cancels_count(tree, &(struct ct_cancel_group){ .site = CT_SITE_UNKNOWN,
+							  .by = ct_site_of_path(tree, cancel->path),
+							  .origin_site = CT_INDEX_NONE,
+							  .reason = cancel->reason });
+}
+
+/* Born of a dead parent: if the parent is one that was adopted, its end was before the attach. */
+static void end_dead_parent(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	uint32_t parent = ct_tree_at(tree, index)->parent;
+	uint16_t state = parent == CT_INDEX_NONE ? 0 : ct_tree_at(tree, parent)->state;
+	struct ct_ending freed = { .time_ns = time_ns, .reason = CT_REASON_FREED };
+
+	if ((state & (CT_CONTEXT_ADOPTED | CT_CONTEXT_ENDED)) == CT_CONTEXT_ADOPTED)
+		ct_context_end(tree, parent, &freed);
+}
+
+int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_cancel *cancel = event->cancel;
+	struct ct_ending ending = { .time_ns = cancel->header.time_ns, .reason = cancel->reason };
+	uint32_t index;
+	bool is_late;
+
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	index = context_of(tree, cancel->context, ending.time_ns, &is_late);
+	if (index == CT_INDEX_NONE) {
+		if (!is_late)
+			cancel_unknown(tree, cancel);
+		return 0;
+	}
+	ending.by = ct_site_of_path(tree, cancel->path);
+	if (cancel->header.flags & CT_CANCEL_BORN && cancel->reason == CT_REASON_PARENT)
+		end_dead_parent(tree, index, ending.time_ns);
+	*ret_context = ct_context_end(tree, index, &ending);
+	return 0;
+}
+
+/* A cancel call on a live context proves that its CANCEL was missed: it is sent only after the end. */
+int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_cancel_call *call = event->cancel_call;
+	struct ct_ending ending = { .time_ns = call->header.time_ns, .is_inferred = true };
+	struct ct_ended *ended;
+	uint32_t index;
+	bool is_late;
+
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	index = context_of(tree, call->context, ending.time_ns, &is_late);
+	if (index != CT_INDEX_NONE) {
+		ending.reason = ct_context_infer_reason(tree, index, ending.time_ns);
+		*ret_context = ct_context_end(tree, index, &ending);
+	}
+	tree->totals.cancel_called++;
+	ended = ct_ended_find(tree, call->context);
+	if (!ended)
+		return 0;
+	ct_tree_site_at(tree, ended->site)->cancel_called++;
+	if (ended->group != CT_INDEX_NONE)
+		tree->groups[ended->group].late++;
+	return 0;
+}
+
+/* After the end, FREE is the normal course and says nothing new. */
+int ct_apply_free(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	struct ct_ending freed = { .time_ns = event->header->time_ns, .reason = CT_REASON_FREED };
+	struct ct_ended *ended = ct_ended_find(tree, event->context->context);
+	bool is_late;
+	uint32_t index = context_of(tree, event->context->context, freed.time_ns, &is_late);
+
+	if (index != CT_INDEX_NONE)
+		*ret_context = ct_context_end(tree, index, &freed);
+	else if (ended && !is_late)
+		ended->address = 0; // whoever comes to this address next is another one
+	return 0;
+}
+
+/* The context of an event that proves it alive: known, or adopted now. */
+static int known_or_adopted(struct ct_tree *tree, uint64_t address, uint64_t time_ns, uint32_t *ret_index)
+{
+	bool is_late;
+
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	*ret_index = context_of(tree, address, time_ns, &is_late);
+	if (*ret_index != CT_INDEX_NONE || is_late || ct_ended_find(tree, address))
+		return 0;
+	if (tree->contexts.used >= tree->caps.max_contexts) {
+		tree->totals.refused_contexts++;
+		return -ENOSPC;
+	}
+	*ret_index = ct_context_adopt(tree, address, time_ns, CT_KIND_UNKNOWN);
+	return 0;
+}
+
+int ct_apply_abandon(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	struct ct_context *context;
+	uint32_t index;
+	int rc = known_or_adopted(tree, event->context->context, event->header->time_ns, &index);
+
+	if (rc || index == CT_INDEX_NONE)
+		return rc;
+	context = ct_tree_at(tree, index);
+	context->state |= CT_CONTEXT_ABANDONED;
+	*ret_context = ct_tree_show(tree, context);
+	return 0;
+}
+
+static void request_begins(struct ct_tree *tree, struct ct_context *context)
+{
+	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) != CT_CONTEXT_REQUEST)
+		tree->totals.requests_live++;
+	tree->totals.requests_started++;
+	context->state |= CT_CONTEXT_REQUEST;
+	context->state &= (uint16_t)~CT_CONTEXT_REQUEST_OVER;
+}
+
+static void request_ends(struct ct_tree *tree, struct ct_context *context)
+{
+	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) != CT_CONTEXT_REQUEST)
+		return;
+	tree->totals.requests_live--;
+	context->state |= CT_CONTEXT_REQUEST_OVER;
+}
+
+int ct_apply_request(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	bool is_end = event->header->flags & CT_REQUEST_END;
+	struct ct_context *context;
+	uint32_t index;
+	int rc;
+
+	if (is_end && ct_context_find(tree, event->request->context) == CT_INDEX_NONE)
+		return 0;
+	rc = known_or_adopted(tree, event->request->context, event->header->time_ns, &index);
+	if (rc || index == CT_INDEX_NONE)
+		return rc;
+	context = ct_tree_at(tree, index);
+	if (is_end)
+		request_ends(tree, context);
+	else
+		request_begins(tree, context);
+	*ret_context = ct_tree_show(tree, context);
+	return 0;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Ending contexts, and forgetting them when nothing hangs on them any more. */
+#include "tree/private.h"
+
+/* Evidence that keeps a context although nobody knows what it is. */
+#define EVIDENCE                                                                                    \
+	(CT_CONTEXT_ABANDONED | CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_DEFERRED |      \
+	 CT_CONTEXT_UNRETAINED | CT_CONTEXT_UNDECIDED | CT_CONTEXT_REQUEST)
+
+/* A parent of foreign or unread type: no event will ever end it, so it goes with its last child. */
+static bool is_placeholder(const struct ct_context *context)
+{
+	return context->state & CT_CONTEXT_ADOPTED && !(context->state & EVIDENCE) &&
+	       (context->kind == CT_KIND_FOREIGN || context->kind == CT_KIND_UNKNOWN);
+}
+
+static void drop_placeholder(struct ct_tree *tree, const struct ct_context *context)
+{
+	ct_map_remove(&tree->by_address, context->address);
+	ct_tree_site_at(tree, CT_SITE_UNKNOWN)->live--;
+	tree->totals.live--;
+	tree->totals.adopted_ended++;
+}
+
+/* Forget a context without children, then its ended ancestors that were kept for it alone. */
+static void release_chain(struct ct_tree *tree, uint32_t index)
+{
+	while (index != CT_INDEX_NONE) {
+		struct ct_context *context = ct_tree_at(tree, index);
+		uint32_t parent = context->parent;
+
+		if (context->children)
+			return;
+		if (!(context->state & CT_CONTEXT_ENDED)) {
+			if (!is_placeholder(context))
+				return;
+			drop_placeholder(tree, context);
+		}
+		context->id = 0; // marks a free slot
+		ct_slab_give(&tree->contexts, index);
+		if (parent != CT_INDEX_NONE)
+			ct_tree_at(tree, parent)->children--;
+		index = parent;
+	}
+}
+
+static void count_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
+{
+	struct ct_site *site = ct_tree_site_at(tree, context->site);
+	bool is_known_end = ending->reason != CT_REASON_FREED && !ending->is_inferred;
+
+	tree->totals.live--;
+	site->live--;
+	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) == CT_CONTEXT_REQUEST)
+		tree->totals.requests_live--;
+	if (context->state & CT_CONTEXT_ADOPTED) {
+		tree->totals.adopted_ended++;
+		return;
+	}
+	tree->totals.ended[ending->reason]++;
+	site->ended[ending->reason]++;
+	if (is_known_end && ending->time_ns >= context->created_ns)
+		ct_site_count_lifetime(site, ending->time_ns - context->created_ns);
+}
+
+/* Who cancelled it, and where that began. */
+static void explain_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
+{
+	struct ct_origin origin = { .site = CT_INDEX_NONE };
+	struct ct_ended ended = {
+		.address = context->address,
+		.site = context->site,
+		.group = CT_INDEX_NONE,
+		.reason = ending->reason,
+		.is_inferred = ending->is_inferred,
+	};
+
+	if (ending->reason == CT_REASON_PARENT) {
+		origin = ct_origin_find(tree, context);
+		if (context->children)
+			ct_origin_keep(tree, &origin);
+	}
+	if (ending->reason != CT_REASON_FREED)
+		ended.group = ct_cancels_count(tree, &(struct ct_cancel_group){ .site = context->site,
+										.by = ending->by,
+										.origin_site = origin.site,
+										.reason = ending->reason,
+										.origin_reason = origin.reason });
+	ct_ended_keep(tree, &ended);
+}
+
+const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending)
+{
+	struct ct_context *context = ct_tree_at(tree, index);
+
+	ct_tree_show(tree, context);
+	ct_map_remove(&tree->by_address, context->address);
+	context->state |= CT_CONTEXT_ENDED;
+	context->reason = ending->reason;
+	count_end(tree, context, ending);
+	explain_end(tree, context, ending);
+	if (context->children)
+		return context;
+	tree->forgotten = *context;
+	release_chain(tree, index);
+	if (tree->forgotten.parent != CT_INDEX_NONE &&
+	    !ct_tree_at(tree, tree->forgotten.parent)->id) // went with it
+		tree->forgotten.parent = CT_INDEX_NONE;
+	return &tree->forgotten;
+}
+
+uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	const struct ct_context *context = ct_tree_at(tree, index);
+	uint32_t parent = context->state & CT_CONTEXT_DETACHED ? CT_INDEX_NONE : context->parent;
+
+	if (parent != CT_INDEX_NONE && ct_tree_at(tree, parent)->state & CT_CONTEXT_ENDED)
+		return CT_REASON_PARENT;
+	if (context->deadline_ns && context->deadline_ns <= time_ns)
+		return CT_REASON_DEADLINE;
+	return CT_REASON_EXPLICIT;
+}
+
+void ct_context_forget_all(struct ct_tree *tree)
+{
+	struct ct_ending freed = { .reason = CT_REASON_FREED };
+
+	for (uint32_t i = 0; i < tree->contexts.end; i++) {
+		const struct ct_context *context = ct_tree_at(tree, i);
+
+		if (context->id && !(context->state & CT_CONTEXT_ENDED))
+			count_end(tree, context, &freed);
+	}
+	ct_map_done(&tree->by_address);
+	ct_slab_done(&tree->contexts);
+	for (uint32_t i = 0; i < CT_ENDED_SLOTS; i++)
+		tree->ended[i].address = 0;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Inside of the tree, private to this room.
+ *
+ * Contexts live in a slab and are found by address while they live; an ended one leaves the map and stays in the slab
+ * as long as a kept context names it as its parent. Every apply first reserves what it may need, so that it can fail
+ * only before it changed anything. What depends on time or on other objects (gap, held, maker gone) is not written to
+ * a million contexts when it changes: ct_tree_show() brings one context up to date when somebody looks at it.
+ */
+#pragma once
+
+#include "ctxtrace/tree.h"
+#include "tree/index_map.h"
+#include "tree/slab.h"
+
+/* State bits nobody outside may rely on. */
+#define CT_CONTEXT_FRESH 0x2000	     /* LOST_ONCE was told by the scan being told now */
+#define CT_CONTEXT_UNDECIDED 0x4000  /* the last complete scan could not tell */
+#define CT_CONTEXT_TASK_KNOWN 0x8000 /* its maker was entered as a running task */
+
+/* Groups of cancels; beyond, they are counted by their reason alone. */
+#define CT_CANCEL_GROUPS_MAX 4096u
+
+/* Ended contexts remembered by address, for the calls that come after the end. Powers of two. */
+#define CT_ENDED_SLOTS 16384u
+#define CT_ORIGIN_SLOTS 1024u
+
+/* Hops up ended ancestors in search of where a cancellation began; deeper chains are shortened by the memo. */
+#define CT_ORIGIN_HOPS_MAX 256u
+
+/* Hops up in search of a cycle when a late create links an adopted context into the tree. */
+#define CT_CYCLE_HOPS_MAX 1024u
+
+struct ct_task {
+	uint64_t task;
+	uint64_t start_ns; /* contexts made earlier belong to an older task of the same number */
+	bool is_started;   /* a TASK_START was seen; else it was seen at work */
+};
+
+/* Where a cancellation began. */
+struct ct_origin {
+	uint64_t id; /* of the ended context this was found for */
+	uint32_t site;
+	uint8_t reason;
+};
+
+/* A context that ended not long ago. */
+struct ct_ended {
+	uint64_t address; /* 0: empty */
+	uint32_t site;
+	uint32_t group; /* CT_INDEX_NONE: none */
+	uint8_t reason;
+	bool is_inferred; /* its CANCEL was missed and may still come */
+};
+
+/* One told context, to be untold by the next scan. */
+struct ct_told {
+	uint64_t id;
+	uint32_t index;
+};
+
+/* Memory's word. */
+struct ct_scans {
+	uint32_t scan; /* being told now; 0 none */
+	uint64_t began_ns;
+	struct {
+		uint64_t began_ns;
+		uint32_t collections;
+	} history[2]; /* newest scans with the two highest numbers of collections */
+	size_t history_count;
+	struct ct_told *told;
+	size_t told_count;
+	size_t told_capacity;
+};
+
+struct ct_tree {
+	const struct ct_allocator *allocator;
+	struct ct_tree_options caps;
+	struct ct_slab contexts;
+	struct ct_map by_address;
+	struct ct_slab sites;
+	struct ct_map by_path;
+	struct ct_slab tasks;
+	struct ct_map by_task;
+	bool has_tasks; /* some provider tells about tasks */
+	struct ct_cancel_group *groups;
+	size_t groups_count;
+	size_t groups_capacity;
+	struct ct_map by_group;
+	struct ct_ended *ended;	   /* CT_ENDED_SLOTS */
+	struct ct_origin *origins; /* CT_ORIGIN_SLOTS */
+	uint64_t last_id;
+	uint64_t gap_to_ns;	     /* end of the latest gap */
+	struct ct_context forgotten; /* copy of the context that the last apply forgot */
+	struct ct_scans scans;
+	struct ct_totals totals;
+	struct ct_window window;
+	char *target_strings;
+};
+
+/* How a context ends. */
+struct ct_ending {
+	uint64_t time_ns;
+	uint8_t reason;
+	uint32_t by; /* canceller's site */
+	bool is_inferred;
+};
+
+/* One event's handler. */
+typedef int (*ct_apply_fn)(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context);
+
+static inline struct ct_context *ct_tree_at(const struct ct_tree *tree, uint32_t index)
+{
+	return ct_slab_at(&tree->contexts, index);
+}
+
+static inline struct ct_site *ct_tree_site_at(const struct ct_tree *tree, uint32_t index)
+{
+	return ct_slab_at(&tree->sites, index);
+}
+
+/* Can it be cancelled, as far as anybody knows? */
+static inline bool ct_is_cancellable(uint8_t kind)
+{
+	return kind == CT_KIND_CANCEL || kind == CT_KIND_DEADLINE || kind == CT_KIND_AFTER_FUNC;
+}
+
+/* tree.c: everything one event may need, reserved together. */
+int ct_tree_reserve(struct ct_tree *tree);
+const struct ct_context *ct_tree_show(const struct ct_tree *tree, struct ct_context *context);
+
+/* contexts.c: making, adopting and linking. */
+uint32_t ct_context_find(const struct ct_tree *tree, uint64_t address);
+uint32_t ct_context_make(struct ct_tree *tree, uint64_t address, uint64_t time_ns);
+uint32_t ct_context_adopt(struct ct_tree *tree, uint64_t address, uint64_t time_ns, uint8_t kind);
+void ct_context_link(struct ct_tree *tree, uint32_t index, uint32_t parent, uint8_t parent_kind);
+uint32_t ct_context_parent(struct ct_tree *tree, uint64_t address, uint8_t parent_kind, uint64_t time_ns);
+bool ct_context_is_new_parent(const struct ct_tree *tree, uint64_t address, uint8_t parent_kind);
+bool ct_context_is_below(const struct ct_tree *tree, uint32_t index, uint32_t above);
+
+/* endings.c: ending and forgetting. */
+const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending);
+uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint64_t time_ns);
+void ct_context_forget_all(struct ct_tree *tree);
+
+/* cancels.c: who cancelled what. */
+int ct_cancels_reserve(struct ct_tree *tree);
+uint32_t ct_cancels_count(struct ct_tree *tree, const struct ct_cancel_group *group);
+struct ct_origin ct_origin_find(const struct ct_tree *tree, const struct ct_context *context);
+void ct_origin_keep(struct ct_tree *tree, const struct ct_origin *origin);
+void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended);
+struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address);
+uint64_t ct_group_key(const void *owner, uint32_t index);
+
+/* sites.c */
+uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path);
+void ct_site_count_created(struct ct_site *site, const struct ct_context *context);
+void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns);
+
+/* tasks.c */
+bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns);
+bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns);
+void ct_tasks_close(struct ct_tree *tree);
+
+/* Handlers of the events, in the files named. */
+int ct_apply_create(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* create.c */
+int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* cancel.c */
+int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_free(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_abandon(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_request(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* window.c */
+int ct_apply_provider(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_begin(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_gap(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_counters(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_exit(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* scans.c */
+int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory's word on contexts: SCAN_BEGIN, OBSERVED, SCAN_END.
+ *
+ * Only what differs from the stream is told, so what a complete scan does not mention is held. "Lost" takes two scans.
+ * "Undecided" holds for the scan that said it; the list of the contexts told so is walked by the next one.
+ */
+#include "tree/private.h"
+
+#include <errno.h>
+
+static int reserve_told(struct ct_tree *tree)
+{
+	struct ct_scans *scans = &tree->scans;
+	size_t capacity = scans->told_capacity ? scans->told_capacity * 2 : 64;
+	struct ct_told *grown;
+
+	if (scans->told_count < scans->told_capacity)
+		return 0;
+	grown = ct_resize(tree->allocator, scans->told, capacity * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	scans->told = grown;
+	scans->told_capacity = capacity;
+	return 0;
+}
+
+/* Remember to take the bit back. Its two bits stay until then, so no context is listed twice. */
+static void tell(struct ct_tree *tree, uint32_t index, uint16_t bit)
+{
+	struct ct_context *context = ct_tree_at(tree, index);
+	struct ct_scans *scans = &tree->scans;
+
+	if (!(context->state & (CT_CONTEXT_FRESH | CT_CONTEXT_UNDECIDED)))
+		scans->told[scans->told_count++] = (struct ct_told){ .id = context->id, .index = index };
+	context->state |= bit;
+}
+
+static void untell(struct ct_tree *tree)
+{
+	struct ct_scans *scans = &tree->scans;
+
+	for (size_t i = 0; i < scans->told_count; i++) {
+		struct ct_context *context = ct_tree_at(tree, scans->told[i].index);
+
+		if (context->id == scans->told[i].id)
+			context->state &= (uint16_t)~(CT_CONTEXT_FRESH | CT_CONTEXT_UNDECIDED);
+	}
+	scans->told_count = 0;
+}
+
+int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	(void)ret_context;
+	tree->scans.scan = event->scan->scan;
+	tree->scans.began_ns = event->scan->began_ns;
+	if (event->header->flags & CT_SCAN_COMPLETE)
+		untell(tree); // one that could not read everything tells nothing new
+	return 0;
+}
+
+static void observe_lost(struct ct_tree *tree, uint32_t index)
+{
+	struct ct_context *context = ct_tree_at(tree, index);
+
+	context->state &= (uint16_t)~CT_CONTEXT_UNRETAINED;
+	if (context->state & CT_CONTEXT_LOST)
+		return;
+	if (context->state & CT_CONTEXT_LOST_ONCE && !(context->state & CT_CONTEXT_FRESH)) {
+		context->state &= (uint16_t)~CT_CONTEXT_LOST_ONCE;
+		context->state |= CT_CONTEXT_LOST;
+		return;
+	}
+	context->state |= CT_CONTEXT_LOST_ONCE;
+	tell(tree, index, CT_CONTEXT_FRESH);
+}
+
+/* What every live answer carries: what keeps it, and who will cancel it. */
+static void observe_live(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
+{
+	struct ct_context *context = ct_tree_at(tree, index);
+
+	context->retained_by = seen->retained_by & 7;
+	context->state &= (uint16_t)~CT_CONTEXT_DEFERRED;
+	if (seen->header.flags & CT_OBSERVED_DEFERRED) {
+		context->state |= CT_CONTEXT_DEFERRED;
+		context->task = seen->task;
+	}
+	if (seen->state == CT_OBSERVED_LOST) {
+		observe_lost(tree, index);
+		return;
+	}
+	context->state &= (uint16_t)~(CT_CONTEXT_LOST_ONCE | CT_CONTEXT_UNRETAINED);
+	if (seen->state == CT_OBSERVED_UNRETAINED)
+		context->state |= CT_CONTEXT_UNRETAINED;
+	if (seen->state == CT_OBSERVED_UNDECIDED)
+		tell(tree, index, CT_CONTEXT_UNDECIDED);
+}
+
+/* Its end was missed by the probes. */
+static const struct ct_context *observe_end(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
+{
+	struct ct_ending ending = { .time_ns = seen->header.time_ns, .reason = CT_REASON_FREED, .is_inferred = true };
+
+	if (seen->state == CT_OBSERVED_CANCELLED)
+		ending.reason = ct_context_infer_reason(tree, index, tree->scans.began_ns);
+	return ct_context_end(tree, index, &ending);
+}
+
+/* A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one. */
+static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uint32_t *ret_index)
+{
+	uint64_t began_ns = tree->scans.began_ns;
+	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
+
+	*ret_index = CT_INDEX_NONE;
+	if (seen->state != CT_OBSERVED_LOST && seen->state != CT_OBSERVED_HELD)
+		return 0;
+	if (tree->contexts.used + needed > tree->caps.max_contexts) {
+		tree->totals.refused_contexts++;
+		return -ENOSPC;
+	}
+	parent = ct_context_parent(tree, seen->parent, seen->parent_kind, began_ns);
+	*ret_index = ct_context_adopt(tree, seen->context, began_ns, seen->kind);
+	ct_context_link(tree, *ret_index, parent, seen->parent_kind);
+	return 0;
+}
+
+/* Memory knows more about an adopted context than the event by which it was first seen. */
+static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
+{
+	struct ct_context *context = ct_tree_at(tree, index);
+	uint32_t parent = seen->parent ? ct_context_find(tree, seen->parent) : CT_INDEX_NONE;
+
+	if (!(context->state & CT_CONTEXT_ADOPTED))
+		return;
+	if (!ct_is_cancellable(context->kind) && seen->kind)
+		context->kind = seen->kind;
+	if (!context->deadline_ns)
+		context->deadline_ns = seen->deadline_ns;
+	if (context->parent == CT_INDEX_NONE && !ct_context_is_below(tree, parent, index))
+		ct_context_link(tree, index, parent, seen->parent_kind);
+}
+
+int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_observed *seen = event->observed;
+	uint32_t index;
+	int rc = 0;
+
+	if (seen->scan != tree->scans.scan || seen->parent == seen->context)
+		return -EPROTO;
+	if (ct_tree_reserve(tree) || reserve_told(tree))
+		return -ENOMEM;
+	index = ct_context_find(tree, seen->context);
+	if (index == CT_INDEX_NONE)
+		rc = adopt(tree, seen, &index);
+	else if (ct_tree_at(tree, index)->created_ns >= tree->scans.began_ns)
+		return 0; // memory showed an earlier one at this address
+	if (rc || index == CT_INDEX_NONE)
+		return rc;
+	if (seen->state == CT_OBSERVED_CANCELLED || seen->state == CT_OBSERVED_FREED) {
+		*ret_context = observe_end(tree, index, seen);
+		return 0;
+	}
+	complete(tree, index, seen);
+	observe_live(tree, index, seen);
+	*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
+	return 0;
+}
+
+/*
+ * A scan that read `collections` as begun has seen all but the last of them end. A context made before an earlier scan
+ * with two collections less has been through a whole one: the first of the two began after that scan.
+ */
+static void learn_collections(struct ct_tree *tree, const struct ct_event_scan *scan)
+{
+	struct ct_scans *scans = &tree->scans;
+	bool is_newer;
+
+	if (scans->history_count && scan->collections < scans->history[0].collections)
+		scans->history_count = 0; // not the count of the same heap
+	is_newer = !scans->history_count || scan->collections > scans->history[0].collections;
+	for (size_t i = 0; i < scans->history_count; i++)
+		if ((uint64_t)scans->history[i].collections + 2 <= scan->collections &&
+		    scans->history[i].began_ns > tree->window.collected_before_ns)
+			tree->window.collected_before_ns = scans->history[i].began_ns;
+	if (is_newer && scan->collections >= 2)
+		tree->window.last_collection_ns = scan->began_ns;
+	if (is_newer) {
+		scans->history[1] = scans->history[0];
+		scans->history_count += scans->history_count < 2;
+	}
+	scans->history[0].began_ns = scan->began_ns;
+	scans->history[0].collections = scan->collections;
+}
+
+int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_scan *scan = event->scan;
+
+	(void)ret_context;
+	if (scan->scan != tree->scans.scan)
+		return -EPROTO;
+	tree->scans.scan = 0;
+	if (!(scan->header.flags & CT_SCAN_COMPLETE)) {
+		tree->totals.failed_scans++;
+		return 0;
+	}
+	tree->totals.scans++;
+	tree->window.last_scan_ns = scan->began_ns;
+	learn_collections(tree, scan);
+	return 0;
+}

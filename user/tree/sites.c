@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Creation sites: from path numbers to frames, counts and lifetimes. */
+#include "tree/private.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* __u32 line and __u8 flags before the two strings of a packed frame (ctxtrace/event.h). */
+#define FRAME_FIXED_BYTES 5
+
+uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path)
+{
+	uint32_t index = path ? ct_map_find(&tree->by_path, path) : CT_SITE_UNKNOWN;
+
+	if (index != CT_INDEX_NONE)
+		return index;
+	if (tree->sites.used >= tree->caps.max_sites) {
+		tree->totals.refused_sites++;
+		return CT_SITE_UNKNOWN;
+	}
+	index = ct_slab_take(&tree->sites);
+	ct_tree_site_at(tree, index)->path = path;
+	ct_map_insert(&tree->by_path, path, index);
+	return index;
+}
+
+void ct_site_count_created(struct ct_site *site, const struct ct_context *context)
+{
+	if (!site->created || context->created_ns < site->first_ns)
+		site->first_ns = context->created_ns;
+	if (context->created_ns > site->last_ns)
+		site->last_ns = context->created_ns;
+	site->created++;
+	site->live++;
+	site->kind = context->kind;
+	site->is_todo_root |= context->parent_kind == CT_KIND_TODO;
+	site->todo_rooted += context->is_todo;
+}
+
+int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_site *told = event->site;
+	struct ct_site *site;
+	uint32_t index;
+	char *packed;
+
+	(void)ret_context;
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	packed = told->frames ? ct_allocate(tree->allocator, told->frames_bytes) : NULL;
+	if (told->frames && !packed)
+		return -ENOMEM;
+	index = ct_site_of_path(tree, told->path);
+	site = ct_tree_site_at(tree, index);
+	if (index == CT_SITE_UNKNOWN || site->frames || !packed) { // a path keeps the names it got first
+		ct_release(tree->allocator, packed);
+		return index == CT_SITE_UNKNOWN ? -ENOSPC : 0;
+	}
+	memcpy(packed, told + 1, told->frames_bytes);
+	site->packed = packed;
+	site->packed_bytes = told->frames_bytes;
+	site->frames = told->frames;
+	return 0;
+}
+
+bool ct_frame_next(const struct ct_site *site, uint32_t *cursor, struct ct_frame *ret)
+{
+	const char *at = site->packed + *cursor;
+	struct ct_frame frame;
+
+	if (!site->packed || *cursor >= site->packed_bytes)
+		return false;
+	memcpy(&frame.line, at, sizeof(frame.line));
+	frame.flags = (uint8_t)at[sizeof(frame.line)];
+	frame.function = at + FRAME_FIXED_BYTES;
+	frame.file = frame.function + strlen(frame.function) + 1; // both end inside: decoding has walked them
+	*cursor = (uint32_t)(frame.file + strlen(frame.file) + 1 - site->packed);
+	*ret = frame;
+	return true;
+}
+
+/*
+ * Bucket b begins at 2^(b/4) microseconds. Fixed point with 16 bits below the microsecond keeps the arithmetic whole
+ * and the result the same on every machine.
+ */
+#define POINT 16
+static const uint32_t quarters[4] = { 65536, 77936, 92682, 110218 }; // 2^(0, 1/4, 1/2, 3/4), fixed point
+
+static unsigned int bucket_of(uint64_t lifetime_ns)
+{
+	uint64_t micros;
+	unsigned int doubling, quarter = 3, bucket;
+
+	if (lifetime_ns >= UINT64_MAX >> POINT)
+		return CT_LIFETIME_BUCKETS - 1; // more than three days
+	micros = (lifetime_ns << POINT) / 1000;
+	if (micros < quarters[0])
+		return 0;
+	doubling = 63u - POINT - (unsigned int)__builtin_clzll(micros);
+	while (micros >> doubling < quarters[quarter])
+		quarter--;
+	bucket = doubling * 4 + quarter;
+	return bucket < CT_LIFETIME_BUCKETS ? bucket : CT_LIFETIME_BUCKETS - 1;
+}
+
+static uint64_t bucket_end_ns(unsigned int bucket)
+{
+	uint64_t micros = (uint64_t)quarters[(bucket + 1) % 4] << (bucket + 1) / 4;
+
+	return (micros >> POINT) * 1000 + ((micros & ((1u << POINT) - 1)) * 1000 >> POINT);
+}
+
+void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns)
+{
+	uint32_t *bucket = &site->lifetime[bucket_of(lifetime_ns)];
+
+	*bucket += *bucket < UINT32_MAX;
+	if (lifetime_ns > site->lifetime_max_ns)
+		site->lifetime_max_ns = lifetime_ns;
+}
+
+uint64_t ct_site_lifetime(const struct ct_site *site, double quantile)
+{
+	uint64_t ended = 0, below = 0;
+	unsigned int bucket = 0;
+
+	for (unsigned int i = 0; i < CT_LIFETIME_BUCKETS; i++)
+		ended += site->lifetime[i];
+	if (!ended)
+		return 0;
+	for (; bucket < CT_LIFETIME_BUCKETS - 1; bucket++) {
+		below += site->lifetime[bucket];
+		if (below && (double)below >= quantile * (double)ended)
+			break;
+	}
+	return bucket_end_ns(bucket) < site->lifetime_max_ns ? bucket_end_ns(bucket) : site->lifetime_max_ns;
+}

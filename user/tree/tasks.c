@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tasks that run. A context does not point to its maker: whether that has ended is looked up when somebody asks, so
+ * the end of a task costs the same however many contexts it made.
+ */
+#include "tree/private.h"
+
+#include <errno.h>
+
+static struct ct_task *task_find(const struct ct_tree *tree, uint64_t task)
+{
+	uint32_t index = ct_map_find(&tree->by_task, task);
+
+	return index == CT_INDEX_NONE ? NULL : ct_slab_at(&tree->tasks, index);
+}
+
+static struct ct_task *task_enter(struct ct_tree *tree, uint64_t task, uint64_t time_ns)
+{
+	struct ct_task *entry;
+	uint32_t index;
+
+	if (tree->tasks.used >= tree->caps.max_tasks) {
+		tree->totals.refused_tasks++;
+		return NULL;
+	}
+	index = ct_slab_take(&tree->tasks);
+	entry = ct_slab_at(&tree->tasks, index);
+	*entry = (struct ct_task){ .task = task, .start_ns = time_ns };
+	ct_map_insert(&tree->by_task, task, index);
+	tree->totals.tasks_seen++;
+	tree->totals.tasks_live++;
+	return entry;
+}
+
+bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns)
+{
+	if (!task || !tree->has_tasks) // without a provider of tasks nothing would ever end them
+		return false;
+	return task_find(tree, task) || task_enter(tree, task, time_ns);
+}
+
+bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns)
+{
+	const struct ct_task *entry = task_find(tree, task);
+
+	return !entry || entry->start_ns > time_ns; // thread ids come again
+}
+
+int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_task_start *start = event->task_start;
+	struct ct_task *entry;
+
+	(void)ret_context;
+	if (!start->task)
+		return 0;
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	tree->has_tasks = true;
+	entry = task_find(tree, start->task);
+	if (entry && entry->is_started && start->header.time_ns > entry->start_ns)
+		tree->totals.tasks_seen++; // the end of the task that had the number so far was missed
+	if (!entry)
+		entry = task_enter(tree, start->task, start->header.time_ns);
+	if (!entry)
+		return -ENOSPC;
+	if (!entry->is_started || start->header.time_ns > entry->start_ns)
+		entry->start_ns = start->header.time_ns;
+	entry->is_started = true;
+	return 0;
+}
+
+int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	uint32_t index = ct_map_find(&tree->by_task, event->task_end->task);
+
+	(void)ret_context;
+	tree->has_tasks = true;
+	if (index == CT_INDEX_NONE)
+		return 0;
+	ct_map_remove(&tree->by_task, event->task_end->task);
+	ct_slab_give(&tree->tasks, index);
+	tree->totals.tasks_live--;
+	return 0;
+}
+
+void ct_tasks_close(struct ct_tree *tree)
+{
+	ct_map_done(&tree->by_task);
+	ct_slab_done(&tree->tasks);
+	tree->totals.tasks_live = 0;
+}
+
+bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task)
+{
+	return task_find(tree, task) != NULL;
+}
