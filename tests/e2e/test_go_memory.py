@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, main, need_bpf, note
@@ -78,6 +79,32 @@ def dropped_before_attach():
     report.expect(len(found) == 1, "leaks older than the attach: one finding with an unknown site")
     report.expect(found[0]["live"] == CONNECTIONS, f"{found[0]['live']} of {CONNECTIONS} were found")
     report.expect(found[0]["site"]["frames"] == [], "a site nobody saw has no frames")
+
+
+def peak_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
+
+@case("million")
+def million():
+    """A million live contexts: all seen, none lost, and what that costs."""
+    need_bpf()
+    count = 1000000
+    with Target([build("./go_held"), "-count", count]) as target:
+        with Agent("--min-age", "1s", pid=target.pid) as agent:
+            target.tell("go")
+            before = peak_kib(agent.pid)
+            began = time.monotonic()
+            report = agent.stop()
+            seconds = time.monotonic() - began
+        target.end()
+    note(f"peak before the report {before / 1024:.0f} MiB, report after {seconds:.1f} s")
+    report.expect_complete()
+    report.expect(report["contexts"]["live"] == count, "not every context is live")
+    expect_silent(report)
+    check(before < 400 * 1024, f"{before} KiB for a million live contexts")
+    check(seconds < 20, f"{seconds:.1f} s until the report")
 
 
 @case("defer_loop")

@@ -31,11 +31,13 @@ def cache():
     return directory / "go"
 
 
-def _fingerprint(*words):
+def _fingerprint(directory, *words):
+    """Of the words and of every source that goes into the program in this directory."""
     digest = hashlib.sha256(repr(words).encode())
-    for path in sorted(SOURCES.rglob("*")):
-        if path.suffix in (".go", ".mod", ".sum"):
-            digest.update(str(path.relative_to(SOURCES)).encode() + path.read_bytes())
+    for folder in (SOURCES, SOURCES / "target", directory):
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".go", ".mod", ".sum"):
+                digest.update(str(path.relative_to(SOURCES)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -55,7 +57,8 @@ def run_go(arguments, version=DEFAULT, directory=SOURCES):
 
 def build(package, version=DEFAULT, flags=(), module="", strip=False):
     """The built program's path. `package` is a directory of the targets, `module` the nested module it is in."""
-    name = f"{os.path.basename(module or package)}-{version}-{_fingerprint(package, version, flags, module, strip)}"
+    directory = (SOURCES / module / package).resolve()
+    name = f"{directory.name}-{version}-{_fingerprint(directory, version, flags, strip)}"
     out = cache() / name
     with open(cache() / (name + ".lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
