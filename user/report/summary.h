@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What text and JSON both need from a snapshot. */
+#pragma once
+
+#include "ctxtrace/report.h"
+
+/** Frames a report shows per site; deeper callers do not help. */
+#define CT_FRAMES_SHOWN 12
+
+/** @return how long the window was open, up to now. */
+uint64_t ct_window_duration(const struct ct_snapshot *snapshot);
+
+/** @return the last element of a path. Borrowed. */
+const char *ct_base_name(const char *path);
+
+/** @return "before the attach" of an adopted context, else its age. Lower bound for adopted ones. */
+uint64_t ct_age(const struct ct_snapshot *snapshot, const struct ct_context *context);
+
+/**
+ * The live contexts in the order of a tree walk: each after its parent, siblings by age.
+ *
+ * @param ret_order  Indices with depths, to be freed with free().
+ * @return how many, or -ENOMEM.
+ */
+struct ct_tree_entry {
+	uint32_t index;
+	uint32_t depth;
+};
+int ct_tree_order(const struct ct_snapshot *snapshot, struct ct_tree_entry **ret_order);
