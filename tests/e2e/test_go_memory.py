@@ -125,7 +125,7 @@ def with_profile(version):
     profile = cache() / f"go_pgo-{version}.pgo"
     plain = build("./go_pgo", version)
     if not profile.exists() or profile.stat().st_mtime < plain.stat().st_mtime:
-        subprocess.run([plain, "-profile", profile], check=True, stderr=subprocess.DEVNULL, timeout=60)
+        subprocess.run([plain, "-profile", profile, "-seconds", "5"], check=True, stderr=subprocess.DEVNULL, timeout=60)
     said = run_go(["build", f"-pgo={profile}", "-gcflags=-m", "-o", f"{profile}.exe", "./go_pgo"], version)
     inlined = said.count("inlining call to context.WithCancel")
     note(f"Go {version}: {inlined} creators inlined")

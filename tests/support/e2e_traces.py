@@ -11,14 +11,14 @@ BPF_PROG_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID = 13, 30
 
 
 def _code_segments(pid):
-    """(address, length, file offset, path through /proc) of executable file mappings."""
+    """(address, length, file offset, path) of executable file mappings."""
     with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps:
         for line in maps:
             fields = line.split(None, 5)
             if len(fields) < 6 or "x" not in fields[1] or not fields[5].startswith("/"):
                 continue
             begin, end = (int(word, 16) for word in fields[0].split("-"))
-            yield begin, end - begin, int(fields[2], 16), f"/proc/{pid}/map_files/{fields[0]}"
+            yield begin, end - begin, int(fields[2], 16), f"/proc/{pid}/map_files/{begin:x}-{end:x}"
 
 
 def changed_code_bytes(pid):
