@@ -8,6 +8,7 @@
 #include "provider/attach.h"
 #include "provider/target.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -71,18 +72,17 @@ static int check_kernel(struct ct_error *error)
 {
 	struct utsname system;
 	char missing[120];
-	const char *link_kind = NULL;
-	int rc = ct_attach_probe(&link_kind, error);
 
 	uname(&system);
 	ct_privileges_missing(missing, sizeof(missing));
-	printf("kernel %s: ", system.release);
-	if (rc)
-		printf("cannot attach\n");
-	else
-		printf("attaches by %s\n", link_kind);
-	printf("capabilities: %s%s\n", *missing ? "missing " : "complete", missing);
-	return rc;
+	if (*missing) {
+		ct_error_set(error, -EPERM, "attaching needs %s, which this process lacks", missing);
+		ct_error_hint(error, "run as root, or give the container these capabilities");
+		return -EPERM;
+	}
+	printf("kernel %s: probes attach by %s links\n", system.release,
+	       ct_attach_has_multi() ? "uprobe_multi" : "perf_event");
+	return 0;
 }
 
 int ct_agent_check(const struct ct_options *options)

@@ -112,7 +112,8 @@ static int attach_plans(struct ct_live *live, struct ct_error *reterr)
 	int rc = ct_attach_new(ct_target_pid(live->target), &live->config, live->plans, live->plans_count, &wishes,
 			       &live->attach, reterr);
 
-	return rc ?: ct_source_live_new(live->attach, &live->source, reterr);
+	return rc ?: ct_source_live_new(ct_attach_ring_fd(live->attach), ct_attach_counters_fd(live->attach), &live->source,
+				       reterr);
 }
 
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)

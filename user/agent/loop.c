@@ -60,7 +60,7 @@ static void drain(void *opaque)
 
 static void tick(struct ct_live *live, uint64_t now_ns)
 {
-	int rc = ct_source_live_tick(live->source, now_ns, take, live);
+	int rc = ct_source_live_tick(live->source, now_ns, take, live, NULL);
 
 	if (rc < 0 && !live->error)
 		live->error = rc;
@@ -166,7 +166,7 @@ static int open_loop(struct ct_live *live)
 	rc = rc ?: watch_fd(live, live->timer_fd, -EBADF);
 	rc = rc ?: watch_fd(live, live->signal_fd, -EBADF);
 	rc = rc ?: watch_fd(live, ct_target_pidfd(live->target), 0);
-	return rc ?: watch_fd(live, ct_source_live_fd(live->source), 0);
+	return rc ?: watch_fd(live, ct_source_live_epoll_fd(live->source), 0);
 }
 
 static void on_ready(struct ct_live *live, int fd)

@@ -35,7 +35,7 @@ static bool is_new(struct ct_status *status, uint64_t fingerprint)
 	return true;
 }
 
-static void announce(struct ct_status *status, const struct ct_tree *tree, const struct ct_finding *finding)
+static void announce(const struct ct_tree *tree, const struct ct_finding *finding)
 {
 	const struct ct_site *site = ct_tree_site(tree, finding->site);
 	struct ct_text text = { 0 };
@@ -95,7 +95,7 @@ void ct_status_update(struct ct_status *status, const struct ct_tree *tree, cons
 		if (finding->confidence != CT_CONFIDENCE_CONFIRMED || !is_new(status, finding->fingerprint))
 			continue;
 		ct_status_clear(status);
-		announce(status, tree, finding);
+		announce(tree, finding);
 	}
 	if (status->is_terminal)
 		draw(status, tree, findings, now_ns);

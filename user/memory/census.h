@@ -78,5 +78,14 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 /** @return the context at `address`, or NULL: not allocated, or no live uncancelled context any more. */
 const struct ct_census_context *ct_census_find(const struct ct_census_result *result, uint64_t address);
 
+/**
+ * What became of a context that a stream believes live and that is not in the result?
+ *
+ * @return CT_OBSERVED_CANCELLED (allocated, its error word is set), CT_OBSERVED_FREED (not allocated, or no context any
+ *         more), or CT_OBSERVED_UNDECIDED when it cannot be read or its span is not swept.
+ */
+enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct ct_census_result *result,
+					  uint64_t address);
+
 /** Release a result. A zeroed one is fine. */
 void ct_census_result_done(struct ct_census_result *result);
