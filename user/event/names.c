@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Names of the numbers in events, as reports and text streams write them. */
-#include "ctxtrace/source.h"
 #include "event/names.h"
 
+#include "ctxtrace/source.h"
 
 #define NAMES_COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static const char *const kinds[CT_KIND_END + 1] = {
+const char *const ct_kind_names[CT_KIND_END + 1] = {
 	"unknown", "background", "todo", "cancel", "deadline", "after_func", "value", "detached", "foreign", NULL,
 };
 
-static const char *const reasons[CT_REASON_END + 1] = {
+const char *const ct_reason_names[CT_REASON_END + 1] = {
 	"none", "explicit", "deadline", "parent", "freed", NULL,
-};
-
-static const char *const runtimes[CT_RUNTIME_END + 1] = { "c", "go", NULL };
-
-static const char *const ends[CT_END_REASON_END + 1] = { "duration", "signal", "target-exit", NULL };
-
-static const char *const states[CT_OBSERVED_END + 1] = {
-	"held", "lost", "cancelled", "freed", "unretained", "undecided", NULL,
-};
-
-static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
-
-static const char *const *const tables[CT_NAMES_END] = {
-	[CT_NAMES_KIND] = kinds,	     [CT_NAMES_REASON] = reasons,
-	[CT_NAMES_RUNTIME] = runtimes,	     [CT_NAMES_END_REASON] = ends,
-	[CT_NAMES_OBSERVED_STATE] = states, [CT_NAMES_RETAINED] = retained,
 };
 
 static const char *const events[CT_EVENT_TYPE_END] = {
@@ -69,19 +53,14 @@ const char *ct_event_name(uint8_t type)
 	return type < NAMES_COUNT(events) && events[type] ? events[type] : "unknown";
 }
 
-const char *const *ct_names(enum ct_names names)
-{
-	return tables[names];
-}
-
 const char *ct_context_kind_name(uint8_t kind)
 {
-	return kind < CT_KIND_END ? kinds[kind] : "unknown";
+	return kind < CT_KIND_END ? ct_kind_names[kind] : "unknown";
 }
 
 const char *ct_cancel_reason_name(uint8_t reason)
 {
-	return reason < CT_REASON_END ? reasons[reason] : "unknown";
+	return reason < CT_REASON_END ? ct_reason_names[reason] : "unknown";
 }
 
 const char *ct_counter_name(unsigned int counter)

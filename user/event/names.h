@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Lists of enumerator names for the text codec; single names are in ctxtrace/source.h. */
+/* Lists of names for the text codec; single names are in ctxtrace/source.h. */
 #pragma once
 
-/** Enumerations that have names. */
-enum ct_names {
-	CT_NAMES_KIND,
-	CT_NAMES_REASON,
-	CT_NAMES_RUNTIME,
-	CT_NAMES_END_REASON,
-	CT_NAMES_OBSERVED_STATE,
-	CT_NAMES_RETAINED, /**< Names of bits, lowest first. */
-	CT_NAMES_END,
-};
+#include "ctxtrace/event.h"
 
-/** @return the names in order of their numbers, NULL-terminated. */
-const char *const *ct_names(enum ct_names names);
+/** Names of enum ct_context_kind, NULL-terminated. */
+extern const char *const ct_kind_names[CT_KIND_END + 1];
+
+/** Names of enum ct_cancel_reason, NULL-terminated. */
+extern const char *const ct_reason_names[CT_REASON_END + 1];
