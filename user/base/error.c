@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-static void format_line(char *out, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void format_line(char *out, const char *format, va_list args)
 {
 	vsnprintf(out, CT_ERROR_TEXT_BYTES, format, args);
 	for (char *c = out; *c; c++) // a name from the target may carry an escape sequence

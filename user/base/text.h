@@ -36,7 +36,8 @@ void ct_text_add(struct ct_text *text, const char *string);
 void ct_text_addf(struct ct_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** As ct_text_addf() with a va_list. */
-void ct_text_vaddf(struct ct_text *text, const char *format, va_list args);
+void ct_text_vaddf(struct ct_text *text, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 /** Append a whole number with its thousands grouped by commas: 1234567 -> "1,234,567". */
 void ct_text_add_grouped(struct ct_text *text, uint64_t number);

@@ -81,7 +81,8 @@ int ct_binary_find(struct ct_binary *binary, const char *name, struct ct_functio
 /** Called per function. @return 0 to go on, anything else ends the walk with that value. */
 typedef int (*ct_function_visitor)(void *opaque, const struct ct_function *function);
 
-/** Visit every function (Go: from pclntab; C: from the symbol tables). @return 0, the visitor's value, or negative errno. */
+/** Visit every function (Go: from pclntab; C: from the symbol tables). @return 0, the visitor's value, or negative
+ * errno. */
 int ct_binary_each_function(struct ct_binary *binary, ct_function_visitor visit, void *opaque);
 
 /** The function that contains `address`. @return 0 or -ENOENT. */
@@ -94,7 +95,8 @@ int ct_binary_function_at(struct ct_binary *binary, uint64_t address, struct ct_
  */
 int ct_binary_locate(struct ct_binary *binary, uint64_t address, struct ct_location *ret, size_t room);
 
-/** Address range of a Go package's text ("context."): lowest start and highest end of its functions. @return 0/-ENOENT. */
+/** Address range of a Go package's text ("context."): lowest start and highest end of its functions. @return 0/-ENOENT.
+ */
 int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end);
 
 /**

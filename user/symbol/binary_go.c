@@ -13,7 +13,7 @@ static int read_image(void *opaque, uint64_t address, void *buffer, size_t bytes
 
 struct ct_inline_trees ct_binary_inline_trees(struct ct_binary *binary)
 {
-	return (struct ct_inline_trees){ binary->tables.module.gofunc, read_image, &binary->image };
+	return (struct ct_inline_trees){binary->tables.module.gofunc, read_image, &binary->image};
 }
 
 int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end)
@@ -81,10 +81,10 @@ int ct_binary_go_module(struct ct_binary *binary, struct ct_go_module *ret_modul
 static int type_by_symbol(struct ct_binary *binary, const char *star, const char *type, const char *interface,
 			  uint64_t *ret_address)
 {
-	static const char *const prefixes[] = { "go:itab.", "go.itab." };
+	static const char *const prefixes[] = {"go:itab.", "go.itab."};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		ct_cleanup(ct_text_done) struct ct_text symbol = { .data = NULL };
+		ct_cleanup(ct_text_done) struct ct_text symbol = {.data = NULL};
 		uint64_t address, bytes, found;
 		int r;
 
@@ -105,7 +105,7 @@ static int type_by_symbol(struct ct_binary *binary, const char *star, const char
 static int find_type(struct ct_binary *binary, const char *star, const char *type, const char *interface,
 		     uint64_t *ret_address)
 {
-	ct_cleanup(ct_text_done) struct ct_text name = { .data = NULL };
+	ct_cleanup(ct_text_done) struct ct_text name = {.data = NULL};
 	int r = type_by_symbol(binary, star, type, interface, ret_address);
 
 	if (r != -ENOENT)

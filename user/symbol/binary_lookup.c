@@ -68,7 +68,7 @@ static int locate_c(struct ct_binary *binary, uint64_t address, struct ct_locati
 		return r;
 	if (ct_functions_at(&binary->symbols.functions, address, &function) < 0)
 		return 0;
-	ret[0] = (struct ct_location){ .function = function.name, .file = "" };
+	ret[0] = (struct ct_location){.function = function.name, .file = ""};
 	return 1;
 }
 

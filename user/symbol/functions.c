@@ -13,7 +13,7 @@ void ct_functions_done(struct ct_functions *functions)
 {
 	free(functions->items);
 	free(functions->by_name);
-	*functions = (struct ct_functions){ .items = NULL };
+	*functions = (struct ct_functions){.items = NULL};
 }
 
 static int by_address(const void *left, const void *right)

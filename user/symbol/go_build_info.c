@@ -8,14 +8,14 @@
 #include "symbol/binary.h"
 #include "symbol/pclntab.h"
 
-#define HEADER_BYTES 32
-#define MAGIC "\xff Go buildinf:"
-#define MAGIC_BYTES (sizeof(MAGIC) - 1)
+#define HEADER_BYTES	32
+#define MAGIC		"\xff Go buildinf:"
+#define MAGIC_BYTES	(sizeof(MAGIC) - 1)
 #define POINTER_SIZE_AT 14
-#define FLAGS_AT 15
+#define FLAGS_AT	15
 #define FLAG_BIG_ENDIAN 1
-#define FLAG_INLINE 2
-#define POINTER_AT 16
+#define FLAG_INLINE	2
+#define POINTER_AT	16
 
 // Digits of a version number that are believed; more is no release.
 #define NUMBER_MAX 10000
@@ -32,7 +32,7 @@ static unsigned int number(const char **text)
 
 int ct_go_version_parse(const char *text, struct ct_go_version *ret_version)
 {
-	struct ct_go_version version = { .minor = 0 };
+	struct ct_go_version version = {.minor = 0};
 	const char *at = strstr(text, "go1.");
 	size_t length = strlen(text);
 
@@ -53,8 +53,7 @@ int ct_go_version_parse(const char *text, struct ct_go_version *ret_version)
 	return 0;
 }
 
-static int parse_text(const struct ct_image *image, uint64_t address, uint64_t bytes,
-		      struct ct_go_version *ret_version)
+static int parse_text(const struct ct_image *image, uint64_t address, uint64_t bytes, struct ct_go_version *ret_version)
 {
 	struct ct_go_version version;
 	char text[sizeof(version.text)] = "";
@@ -70,7 +69,7 @@ static int parse_text(const struct ct_image *image, uint64_t address, uint64_t b
 
 static int parse_inline(const struct ct_image *image, uint64_t address, struct ct_go_version *ret_version)
 {
-	unsigned char varint[5] = { 0 };
+	unsigned char varint[5] = {0};
 	uint64_t length, used = 0;
 	size_t bytes = sizeof(varint);
 
@@ -97,8 +96,7 @@ static int parse_at(const struct ct_image *image, uint64_t address, struct ct_go
 {
 	unsigned char header[HEADER_BYTES];
 
-	if (ct_image_read(image, address, header, sizeof(header)) < 0 ||
-	    memcmp(header, MAGIC, MAGIC_BYTES) != 0)
+	if (ct_image_read(image, address, header, sizeof(header)) < 0 || memcmp(header, MAGIC, MAGIC_BYTES) != 0)
 		return -ENOENT;
 	if (header[FLAGS_AT] & FLAG_INLINE)
 		return parse_inline(image, address, ret_version);
@@ -128,8 +126,9 @@ static int try_candidate(void *opaque, uint64_t address)
 int ct_go_build_info_read(const struct ct_image *image, struct ct_go_version *ret_version)
 {
 	const struct ct_section *section = ct_image_section(image, ".go.buildinfo");
-	const struct ct_image_query query = { PF_W, PF_W, MAGIC, MAGIC_BYTES, 16 }; // it is in writable data, all releases
-	struct candidate candidate = { image, ret_version, false };
+	const struct ct_image_query query = {PF_W, PF_W, MAGIC, MAGIC_BYTES,
+					     16}; // it is in writable data, all releases
+	struct candidate candidate = {image, ret_version, false};
 	int r;
 
 	if (section && section->address) {

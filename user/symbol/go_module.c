@@ -32,11 +32,11 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-	{ 27, 37, 39, 43, 0, 40 }, // typedesclen, itaboffset, itabsize came; typelinks and itablinks went
-	{ 26, 37, 38, 40, 48, 0 }, // epclntab came behind gofunc
-	{ 20, 37, 38, 40, 47, 0 }, // covctrs, ecovctrs came
-	{ 18, 35, 36, 38, 45, 0 }, // rodata, gofunc came
-	{ 17, 35, 36, 0, 43, 0 },
+	{27, 37, 39, 43, 0, 40}, // typedesclen, itaboffset, itabsize came; typelinks and itablinks went
+	{26, 37, 38, 40, 48, 0}, // epclntab came behind gofunc
+	{20, 37, 38, 40, 47, 0}, // covctrs, ecovctrs came
+	{18, 35, 36, 38, 45, 0}, // rodata, gofunc came
+	{17, 35, 36, 0, 43, 0},
 };
 
 #define NEWEST_MINOR 27
@@ -97,8 +97,7 @@ static bool is_plausible(const struct finder *finder, const uint64_t *word)
 	uint64_t functions = finder->address + finder->header.functions;
 
 	return word[WORD_HEADER] == finder->address && word[WORD_NAMES] == finder->address + finder->header.names &&
-	       word[WORD_PCLNTABLE] == functions && word[WORD_FTAB] == functions &&
-	       word[WORD_TEXT] < word[WORD_ETEXT];
+	       word[WORD_PCLNTABLE] == functions && word[WORD_FTAB] == functions && word[WORD_TEXT] < word[WORD_ETEXT];
 }
 
 // Visitor: is `address` moduledata of the header in hand? Both its text and its tables must lie in the file.
@@ -106,7 +105,7 @@ static int try_module(void *opaque, uint64_t address)
 {
 	struct finder *finder = opaque;
 	const struct layout *layout = layout_of(finder->minor);
-	struct ct_go_tables tables = { .pclntab_address = finder->address };
+	struct ct_go_tables tables = {.pclntab_address = finder->address};
 	uint64_t word[WORDS], available = ct_image_available(finder->image, finder->address);
 
 	if (ct_image_read(finder->image, address, word, sizeof(word)) < 0 || !is_plausible(finder, word))
@@ -143,7 +142,7 @@ static int try_header(void *opaque, uint64_t address)
 	struct finder *finder = opaque;
 	unsigned char bytes[CT_PCLNTAB_HEADER_BYTES];
 	uint64_t pair[2];
-	const struct ct_image_query query = { PF_W, PF_W, pair, sizeof(pair), 8 };
+	const struct ct_image_query query = {PF_W, PF_W, pair, sizeof(pair), 8};
 	int r;
 
 	if (ct_image_read(finder->image, address, bytes, sizeof(bytes)) < 0 ||
@@ -158,10 +157,10 @@ static int try_header(void *opaque, uint64_t address)
 
 static int find_header(struct finder *finder)
 {
-	static const char *const magics[] = { "\xf1\xff\xff\xff\0\0", "\xf0\xff\xff\xff\0\0", "\xfa\xff\xff\xff\0\0" };
+	static const char *const magics[] = {"\xf1\xff\xff\xff\0\0", "\xf0\xff\xff\xff\0\0", "\xfa\xff\xff\xff\0\0"};
 
 	for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
-		const struct ct_image_query query = { PF_R, PF_R, magics[i], 6, 16 };
+		const struct ct_image_query query = {PF_R, PF_R, magics[i], 6, 8};
 		int r = ct_image_search(finder->image, &query, try_header, finder);
 
 		if (r)
@@ -173,7 +172,7 @@ static int find_header(struct finder *finder)
 int ct_go_tables_find(const struct ct_image *image, unsigned int minor, struct ct_go_tables *ret_tables)
 {
 	const struct ct_section *section = ct_image_section(image, ".gopclntab");
-	struct finder finder = { .image = image, .minor = minor, .ret_tables = ret_tables };
+	struct finder finder = {.image = image, .minor = minor, .ret_tables = ret_tables};
 	int r = 0;
 
 	if (!section)

@@ -11,17 +11,17 @@
 #include "base/cleanup.h"
 #include "symbol/go_module.h"
 
-#define TYPE_BYTES 48
-#define TFLAG_AT 20
-#define KIND_AT 23
-#define NAME_AT 40
+#define TYPE_BYTES	 48
+#define TFLAG_AT	 20
+#define KIND_AT		 23
+#define NAME_AT		 40
 #define TFLAG_EXTRA_STAR 2
-#define KIND_MASK 31 // bits above were flags up to 1.23
-#define KIND_INTERFACE 20
+#define KIND_MASK	 31 // bits above were flags up to 1.23
+#define KIND_INTERFACE	 20
 
 #define NAME_BYTES_MAX 512
-#define ITABS_MAX (UINT64_C(1) << 20)
-#define REJECTED 64
+#define ITABS_MAX      (UINT64_C(1) << 20)
+#define REJECTED       64
 
 /* A walk over the itabs, for one type. */
 struct walk {
@@ -145,7 +145,7 @@ static int walk_region(struct walk *walk, uint64_t *ret_address)
 int ct_go_tables_find_type(const struct ct_go_tables *tables, const struct ct_image *image, const char *type,
 			   const char *interface, uint64_t *ret_address)
 {
-	struct walk walk = { .tables = tables, .image = image, .type = type, .interface = interface };
+	struct walk walk = {.tables = tables, .image = image, .type = type, .interface = interface};
 
 	if (!tables->is_layout_known)
 		return -ENOENT;

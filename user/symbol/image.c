@@ -127,9 +127,8 @@ static int read_segments(struct ct_image *image, const Elf64_Ehdr *header)
 static void take_section(struct ct_image *image, struct ct_section *section, const Elf64_Shdr *header,
 			 uint64_t names_bytes)
 {
-	bool is_inside = header->sh_type == SHT_NOBITS ||
-			 (header->sh_offset <= image->file_bytes &&
-			  header->sh_size <= image->file_bytes - header->sh_offset);
+	bool is_inside = header->sh_type == SHT_NOBITS || (header->sh_offset <= image->file_bytes &&
+							   header->sh_size <= image->file_bytes - header->sh_offset);
 
 	section->name = header->sh_name < names_bytes ? image->section_names + header->sh_name : "";
 	if (!is_inside)
@@ -206,7 +205,7 @@ int ct_image_init(struct ct_image *image, int fd, const char *name, struct ct_er
 		r = -errno;
 		return ct_error_set(reterr, r, "%s: cannot read: %s", name, strerror(-r));
 	}
-	*image = (struct ct_image){ .fd = fd, .file_bytes = status.st_size > 0 ? (uint64_t)status.st_size : 0 };
+	*image = (struct ct_image){.fd = fd, .file_bytes = status.st_size > 0 ? (uint64_t)status.st_size : 0};
 	if (ct_image_pread(image, 0, &header, sizeof(header)) < 0)
 		return ct_error_set(reterr, -ENOEXEC, "%s: not an ELF file (too short or unreadable)", name);
 	r = check_header(&header, name, reterr);
@@ -226,7 +225,7 @@ void ct_image_done(struct ct_image *image)
 	free(image->sections);
 	free(image->section_names);
 	free(image->relocations);
-	*image = (struct ct_image){ .fd = -1 };
+	*image = (struct ct_image){.fd = -1};
 }
 
 const struct ct_section *ct_image_section(const struct ct_image *image, const char *name)

@@ -117,7 +117,7 @@ int ct_image_search(const struct ct_image *image, const struct ct_image_query *q
 		    void *opaque)
 {
 	_ct_free_ char *chunk = malloc(CHUNK_BYTES + query->bytes);
-	struct search search = { image, query, visit, opaque, chunk, 0 };
+	struct search search = {image, query, visit, opaque, chunk, 0};
 
 	if (!chunk)
 		return -ENOMEM;

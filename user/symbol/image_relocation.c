@@ -63,7 +63,7 @@ static void keep_relative(struct ct_image *image, const char *table, size_t coun
 		memcpy(&entry, table + i * sizeof(entry), sizeof(entry));
 		if (ELF64_R_TYPE(entry.r_info) != RELATIVE || entry.r_offset > UINT64_MAX - 8)
 			continue;
-		*kept = (struct ct_relocation){ entry.r_offset, (uint64_t)entry.r_addend };
+		*kept = (struct ct_relocation){entry.r_offset, (uint64_t)entry.r_addend};
 		if (image->relocation_count && kept[-1].where > kept->where)
 			is_sorted = false;
 		image->relocation_count++;

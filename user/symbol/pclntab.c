@@ -54,10 +54,10 @@ bool ct_varint(const uint8_t *data, uint64_t bytes, uint64_t *at, uint64_t *ret_
 
 int ct_pclntab_parse_header(const void *data, size_t bytes, struct ct_pclntab_header *ret_header)
 {
-	struct ct_pclntab_header header = { .magic = 0 };
+	struct ct_pclntab_header header = {.magic = 0};
 	const uint8_t *at = data;
-	const uint64_t *const fields[] = { &header.names, &header.units, &header.files, &header.tables,
-					   &header.functions };
+	const uint64_t *const fields[] = {&header.names, &header.units, &header.files, &header.tables,
+					  &header.functions};
 	uint64_t from;
 
 	if (bytes < CT_PCLNTAB_HEADER_BYTES)
@@ -144,7 +144,7 @@ static int take_functions(struct ct_pclntab *table)
 
 int ct_pclntab_init(struct ct_pclntab *table, const void *data, uint64_t bytes, uint64_t text)
 {
-	struct ct_pclntab made = { .data = data, .bytes = bytes, .text = text };
+	struct ct_pclntab made = {.data = data, .bytes = bytes, .text = text};
 	int r = ct_pclntab_parse_header(data, bytes, &made.header);
 
 	if (r < 0)
@@ -166,7 +166,7 @@ void ct_pclntab_done(struct ct_pclntab *table)
 {
 	ct_functions_done(&table->functions);
 	free(table->records);
-	*table = (struct ct_pclntab){ .data = NULL };
+	*table = (struct ct_pclntab){.data = NULL};
 }
 
 // FUNCDATA: up to 1.17 an aligned pointer; since 1.18 an offset from moduledata.gofunc, all ones for none.

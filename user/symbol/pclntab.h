@@ -36,7 +36,7 @@ struct ct_pclntab {
 	struct ct_pclntab_header header;
 	const uint8_t *data; /**< Borrowed: `bytes` of it, and one zero byte after them. */
 	uint64_t bytes;
-	uint64_t text;	       /**< Base of function offsets (1.18+). */
+	uint64_t text; /**< Base of function offsets (1.18+). */
 	struct ct_functions functions;
 	uint32_t *records; /**< Per function: offset of its record in `data`. */
 };

@@ -95,7 +95,7 @@ int ct_pclntab_each_inlined(const struct ct_pclntab *table, const struct ct_inli
 			    ct_inline_visitor visit, void *opaque)
 {
 	_ct_free_ uint8_t *window = malloc(WINDOW_BYTES);
-	struct walk walk = { table, trees, 0, window, 0, 0 };
+	struct walk walk = {table, trees, 0, window, 0, 0};
 
 	if (!window)
 		return -ENOMEM;

@@ -16,7 +16,7 @@ struct cursor {
 
 static bool begin(struct cursor *cursor, const struct ct_pclntab *table, uint32_t offset, uint64_t start)
 {
-	*cursor = (struct cursor){ table, table->header.tables + offset, -1, start, true };
+	*cursor = (struct cursor){table, table->header.tables + offset, -1, start, true};
 	return offset && cursor->at < table->bytes;
 }
 

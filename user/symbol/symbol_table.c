@@ -46,8 +46,7 @@ static int grow(struct ct_functions *list, size_t extra)
 
 static void add(struct ct_functions *list, const char *name, const Elf64_Sym *symbol)
 {
-	list->items[list->count++] =
-		(struct ct_function){ name, symbol->st_value, symbol->st_value + symbol->st_size };
+	list->items[list->count++] = (struct ct_function){name, symbol->st_value, symbol->st_value + symbol->st_size};
 }
 
 static int add_symbols(struct ct_symbol_table *table, const char *symbols, size_t count, const char *names,
@@ -66,8 +65,7 @@ static int add_symbols(struct ct_symbol_table *table, const char *symbols, size_
 	for (size_t i = 0; i < count; i++) {
 		memcpy(&symbol, symbols + i * sizeof(symbol), sizeof(symbol));
 		if (is_wanted(&symbol, names_bytes))
-			add(is_function(&symbol) ? &table->functions : &table->data, names + symbol.st_name,
-			    &symbol);
+			add(is_function(&symbol) ? &table->functions : &table->data, names + symbol.st_name, &symbol);
 	}
 	return 0;
 }
@@ -110,7 +108,7 @@ static void drop_repeats(struct ct_functions *list)
 
 int ct_symbol_table_init(struct ct_symbol_table *table, const struct ct_image *image)
 {
-	struct ct_symbol_table made = { .functions = { .items = NULL } };
+	struct ct_symbol_table made = {.functions = {.items = NULL}};
 	int r = read_table(&made, image, SHT_SYMTAB, &made.names[0]);
 
 	if (r >= 0)
@@ -133,5 +131,5 @@ void ct_symbol_table_done(struct ct_symbol_table *table)
 	ct_functions_done(&table->data);
 	free(table->names[0]);
 	free(table->names[1]);
-	*table = (struct ct_symbol_table){ .names = { NULL, NULL } };
+	*table = (struct ct_symbol_table){.names = {NULL, NULL}};
 }
