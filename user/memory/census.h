@@ -61,7 +61,8 @@ void ct_census_free(struct ct_census *census);
 
 /**
  * Tell the census about contexts that create events named, so that unlinked ones are not taken for user structs.
- * Called back during a scan: is there a live context of the tree at this address?
+ * Called back during a scan: is there a live context of the tree at this address? Also called now and then with
+ * address 0, whose answer is ignored, so that the caller can go on with other work while memory is read.
  */
 typedef bool (*ct_census_known)(void *opaque, uint64_t address);
 
@@ -83,6 +84,16 @@ const struct ct_census_context *ct_census_find(const struct ct_census_result *re
  *
  * @return CT_OBSERVED_CANCELLED (allocated, its error word is set), CT_OBSERVED_FREED (not allocated, or no context any
  *         more), or CT_OBSERVED_UNDECIDED when it cannot be read or its span is not swept.
+ */
+enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct ct_census_result *result,
+					  uint64_t address);
+
+/**
+ * What memory says now about an address where a context is believed alive, but which the result does not list.
+ *
+ * @return CANCELLED: allocated, a context, its error set; FREED: not allocated, or no context any more; UNDECIDED:
+ * unreadable, or alive and uncancelled (made after the reading, or in the middle of a change). An address that is in
+ * the result gives its state there.
  */
 enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct ct_census_result *result,
 					  uint64_t address);

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# The memory room, and the tool that prints one reading of a process.
+add_executable(census_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/census_tool.c)
+target_link_libraries(census_tool PRIVATE ctxtrace_probe)

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* First pass: everything alive that looks like a context that is not cancelled. */
+#include "memory/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CANDIDATES_MAX (UINT64_C(1) << 25)
+#define TIME_HAS_MONOTONIC (UINT64_C(1) << 63) /* src/time/time.go, hasMonotonic */
+#define BREATHE_SPANS 64
+
+/* Room for one more of a growing array. */
+static int reserve(void **items, size_t count, size_t *room, size_t item_bytes)
+{
+	size_t more;
+	void *bigger;
+
+	if (count < *room)
+		return 0;
+	if (count >= CANDIDATES_MAX)
+		return -EOVERFLOW;
+	more = *room + *room / 4 + 1024;
+	bigger = realloc(*items, more * item_bytes);
+	if (!bigger)
+		return -ENOMEM;
+	*items = bigger;
+	*room = more;
+	return 0;
+}
+
+ct_sizes ct_scan_sizes(const struct ct_census *census)
+{
+	const struct ct_context_layout *layout = census->layout.context;
+	ct_sizes sizes = ct_size_bit(layout->cancel_class) | ct_size_bit(layout->timer_class) | ct_size_bit(16) |
+			 ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
+
+	// a creator that was inlined may leave the context's pointer in any closure around it
+	if (census->has_inlined_creators)
+		sizes |= ct_size_bit(64) | ct_size_bit(80) | ct_size_bit(96) | ct_size_bit(112) | ct_size_bit(128);
+	return sizes;
+}
+
+uint64_t ct_scan_deadline(const struct ct_census *census, uint64_t wall, uint64_t ext)
+{
+	if (!census->time_base_ns || !(wall & TIME_HAS_MONOTONIC) || ext > INT64_MAX - census->time_base_ns)
+		return 0;
+	return census->time_base_ns + ext;
+}
+
+/* Fields only a timerCtx has; kept when its kind turns out to be that. */
+static void take_timer(const struct ct_census *census, const uint8_t *object, struct ct_candidate *candidate)
+{
+	const struct ct_context_layout *layout = census->layout.context;
+	uint64_t wall = ct_load64(object + layout->deadline), ext = ct_load64(object + layout->deadline + 8);
+
+	candidate->seen.deadline_ns = ct_scan_deadline(census, wall, ext);
+	candidate->is_armed = ct_load64(object + layout->timer) % 8 == 0 && ct_load64(object + layout->timer) > 4096 &&
+			      ct_heap_contains(&census->heap, ct_load64(object + layout->timer));
+}
+
+static int add_candidate(struct ct_scan *scan, const uint8_t *object, uint64_t address, struct ct_itab parent)
+{
+	const struct ct_census *census = scan->census;
+	const struct ct_span_view *view = &census->view;
+	struct ct_candidate candidate = {
+		.seen = { .address = address, .parent = ct_load64(object + CT_CONTEXT_PARENT_DATA) },
+		.object = address,
+		.children = ct_load64(object + CT_CONTEXT_CHILDREN),
+		.flags = view->is_swept ? 0 : CT_SEEN_UNSWEPT,
+		.parent_concrete = parent.concrete,
+	};
+	int rc = reserve((void **)&scan->candidates, scan->count, &scan->room, sizeof(candidate));
+
+	if (rc)
+		return rc;
+	if (!census->layout.context->is_timer_indirect &&
+	    view->span.element_bytes == census->layout.context->timer_class)
+		take_timer(census, object, &candidate);
+	scan->candidates[scan->count++] = candidate;
+	return 0;
+}
+
+static int collect_contexts(struct ct_scan *scan)
+{
+	const struct ct_span_view *view = &scan->census->view;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < view->span.elements && !rc; i++) {
+		const uint8_t *object = view->data + (size_t)i * view->span.element_bytes;
+		struct ct_itab itab;
+
+		if (!ct_view_is_live(view, i) || ct_load64(object + CT_CONTEXT_ERR))
+			continue;
+		itab = ct_itabs_look(&scan->census->itabs, ct_load64(object + CT_CONTEXT_PARENT_ITAB));
+		if (itab.interface == CT_INTERFACE_CONTEXT)
+			rc = add_candidate(scan, object, view->span.start + (uint64_t)i * view->span.element_bytes, itab);
+	}
+	return rc;
+}
+
+/* A 40-byte object whose first word is a cancelCtx; what else says that it is one comes from later passes. */
+static int collect_outers(struct ct_scan *scan)
+{
+	const struct ct_span_view *view = &scan->census->view;
+	const struct ct_context_layout *layout = scan->census->layout.context;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < view->span.elements && !rc; i++) {
+		const uint8_t *object = view->data + (size_t)i * view->span.element_bytes;
+		struct ct_outer outer = { .inner = ct_load64(object) };
+
+		if (!ct_view_is_live(view, i) || !ct_scan_find(scan, outer.inner, NULL))
+			continue;
+		outer.address = view->span.start + (uint64_t)i * view->span.element_bytes;
+		outer.deadline_ns = ct_scan_deadline(scan->census, ct_load64(object + layout->deadline),
+						     ct_load64(object + layout->deadline + 8));
+		rc = reserve((void **)&scan->outers, scan->outer_count, &scan->outer_room, sizeof(outer));
+		if (!rc)
+			scan->outers[scan->outer_count++] = outer;
+	}
+	return rc;
+}
+
+/* Run `collect` over every span of these sizes. A span that changes while it is read is in use: try it again. */
+static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct ct_scan *scan))
+{
+	struct ct_heap *heap = &scan->census->heap;
+
+	for (size_t i = 0; i < heap->span_count; i++) {
+		int rc = -EAGAIN;
+
+		if (!(sizes & ct_size_bit(heap->spans[i].element_bytes)))
+			continue;
+		for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++)
+			rc = ct_heap_view(heap, &heap->spans[i], &scan->census->view);
+		if (rc == -EAGAIN)
+			continue; // freed or reused since the spans were listed: what it held is gone
+		if (!rc)
+			rc = collect(scan);
+		if (rc)
+			return rc;
+		if (i % BREATHE_SPANS == 0)
+			ct_scan_breathe(scan);
+	}
+	return 0;
+}
+
+int ct_scan_contexts(struct ct_scan *scan)
+{
+	const struct ct_context_layout *layout = scan->census->layout.context;
+	ct_sizes sizes = ct_size_bit(layout->cancel_class);
+	int rc;
+
+	if (!layout->is_timer_indirect)
+		sizes |= ct_size_bit(layout->timer_class);
+	rc = each_span(scan, sizes, collect_contexts);
+	if (!rc && layout->is_timer_indirect)
+		rc = each_span(scan, ct_size_bit(layout->timer_class), collect_outers);
+	return rc;
+}
+
+/* In a program with inlined creators any closure may be the owner; one that holds the context as an interface value
+ * (itab before it) cannot cancel it. */
+static void note_holders(struct ct_scan *scan, const uint8_t *object, size_t words)
+{
+	for (size_t i = 1; i < words; i++) {
+		uint64_t word = ct_load64(object + i * 8), before = ct_load64(object + i * 8 - 8);
+
+		if (ct_scan_find(scan, word, NULL) &&
+		    ct_itabs_look(&scan->census->itabs, before).interface == CT_INTERFACE_NONE)
+			ct_scan_note(scan, word, CT_SEEN_REACHED);
+	}
+}
+
+static void note_owner(struct ct_scan *scan, enum ct_closure_role role, uint64_t address)
+{
+	struct ct_candidate *candidate = ct_scan_note(scan, address, CT_SEEN_OWNED);
+
+	if (!candidate)
+		return;
+	if (role == CT_CLOSURE_DEADLINE)
+		candidate->seen.kind = CT_KIND_DEADLINE;
+	else if (role == CT_CLOSURE_AFTER_FUNC)
+		candidate->seen.kind = CT_KIND_AFTER_FUNC;
+	else if (!candidate->seen.kind)
+		candidate->seen.kind = CT_KIND_CANCEL;
+}
+
+/* The callback captures the context and, since 1.21, the cause: which comes first is the compiler's choice. */
+static void note_timer(struct ct_scan *scan, const uint8_t *object, size_t words)
+{
+	for (size_t i = 1; i < words && i < 4; i++) {
+		struct ct_candidate *candidate = ct_scan_note(scan, ct_load64(object + i * 8), CT_SEEN_TIMER);
+
+		if (!candidate)
+			continue;
+		candidate->seen.kind = CT_KIND_DEADLINE;
+		candidate->seen.retained_by |= CT_RETAINED_TIMER;
+	}
+}
+
+static int collect_closures(struct ct_scan *scan)
+{
+	const struct ct_census *census = scan->census;
+	const struct ct_span_view *view = &census->view;
+	size_t words = view->span.element_bytes / 8;
+
+	for (uint32_t i = 0; i < view->span.elements; i++) {
+		const uint8_t *object = view->data + (size_t)i * view->span.element_bytes;
+		uint64_t code = ct_load64(object);
+		enum ct_closure_role role;
+
+		if (code < census->text || code >= census->etext || !ct_view_is_live(view, i))
+			continue;
+		role = ct_closures_look(&census->closures, code);
+		if (ct_closure_is_owner(role))
+			note_owner(scan, role, ct_load64(object + 8));
+		else if (role == CT_CLOSURE_TIMER)
+			note_timer(scan, object, words);
+		else if (census->has_inlined_creators)
+			note_holders(scan, object, words);
+	}
+	return 0;
+}
+
+int ct_scan_owners(struct ct_scan *scan)
+{
+	ct_sizes sizes = ct_size_bit(16) | ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
+
+	if (scan->census->has_inlined_creators)
+		sizes = ct_scan_sizes(scan->census);
+	return each_span(scan, sizes, collect_closures);
+}

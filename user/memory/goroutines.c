@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What goroutines say about contexts: cancel functions that wait on their defer lists, watchers of foreign parents
+ * and, where creators were inlined, contexts that only a stack still knows.
+ */
+#include "memory/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead; _Gscan is a flag on top. */
+#define STATUS_IDLE 0
+#define STATUS_RUNNING 2
+#define STATUS_DEAD 6
+#define STATUS_SCAN 0x1000u
+
+#define GOROUTINES_MAX (UINT64_C(1) << 24)
+#define STACK_BYTES_MAX (UINT64_C(1) << 30) /* Go's own limit of one stack on 64 bit: 1 GB */
+#define ALL_STACKS_BYTES (UINT64_C(2) << 30)
+#define DEFERS_MAX 10000000
+#define DEFERRED_MIN 50 /* defer-in-loop begins here; fewer are ordinary */
+#define CHUNK_WORDS 4096
+#define BREATHE 256
+
+/* One goroutine, and the buffers all of them share. */
+struct walk {
+	struct ct_scan *scan;
+	uint64_t g;
+	const uint8_t *bytes; /* of the g */
+	uint64_t stack_bytes_left;
+	uint64_t defers_left;
+	uint64_t *functions; /* funcvals of the defer list */
+	size_t function_count, function_room;
+	uint64_t words[CHUNK_WORDS];
+};
+
+static uint64_t stack_start(const struct ct_go_layout *layout, const uint8_t *g)
+{
+	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
+	uint64_t sp = ct_load64(g + CT_G_SCHED_SP);
+	uint32_t status = (uint32_t)ct_load(g + layout->goroutine->status, 4) & ~STATUS_SCAN;
+
+	// a running goroutine's saved stack pointer is old
+	return status == STATUS_RUNNING || sp < low || sp >= high ? low : sp & ~UINT64_C(7);
+}
+
+/* Call `each` with every stretch of the goroutine's stack. */
+static int read_stack(struct walk *walk, void (*each)(struct walk *walk, size_t words))
+{
+	uint64_t at = stack_start(&walk->scan->census->layout, walk->bytes);
+	uint64_t end = ct_load64(walk->bytes + CT_G_STACK_HIGH);
+
+	if (at % 8 || end % 8 || at >= end || end - at > STACK_BYTES_MAX)
+		return -EPROTO;
+	if (end - at > walk->stack_bytes_left)
+		return -EOVERFLOW;
+	walk->stack_bytes_left -= end - at;
+	while (at < end) {
+		size_t part = end - at < sizeof(walk->words) ? end - at : sizeof(walk->words);
+		int rc = ct_memory_read(walk->scan->memory, at, walk->words, part);
+
+		if (rc)
+			return rc;
+		each(walk, part / 8);
+		at += part;
+	}
+	return 0;
+}
+
+static void reach_words(struct walk *walk, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		ct_scan_note(walk->scan, walk->words[i], CT_SEEN_REACHED);
+}
+
+static bool has_word(const struct walk *walk, size_t words, uint64_t word)
+{
+	for (size_t i = 0; i < words; i++)
+		if (walk->words[i] == word)
+			return true;
+	return false;
+}
+
+/* The watcher holds the child and its parent; a user's struct around a context is there without what it wraps. */
+static void watch_words(struct walk *walk, size_t words)
+{
+	for (size_t i = 0; i < words; i++) {
+		struct ct_candidate *child = ct_scan_find(walk->scan, walk->words[i], NULL);
+
+		if (!child || !has_word(walk, words, child->seen.parent))
+			continue;
+		ct_scan_note(walk->scan, walk->words[i], CT_SEEN_WATCHER);
+		child->seen.retained_by |= CT_RETAINED_GOROUTINE;
+		if (!child->seen.kind)
+			child->seen.kind = CT_KIND_CANCEL;
+	}
+}
+
+static int keep_function(struct walk *walk, uint64_t function)
+{
+	if (walk->function_count == walk->function_room) {
+		size_t room = walk->function_room * 2 + 1024;
+		uint64_t *more = realloc(walk->functions, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		walk->functions = more;
+		walk->function_room = room;
+	}
+	walk->functions[walk->function_count++] = function;
+	return 0;
+}
+
+static int read_defers(struct walk *walk, uint64_t record)
+{
+	const struct ct_goroutine_layout *layout = walk->scan->census->layout.goroutine;
+	uint8_t bytes[48];
+	int rc = 0;
+
+	walk->function_count = 0;
+	while (record && record % 8 == 0 && !rc && walk->defers_left) {
+		walk->defers_left--;
+		if (ct_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
+			return 0;
+		rc = keep_function(walk, ct_load64(bytes + CT_DEFER_FN));
+		record = ct_load64(bytes + layout->defer_link);
+	}
+	return rc;
+}
+
+/* Cancel functions on the list: counted first, told only when they pile up. */
+static size_t deferred_cancels(struct walk *walk, uint64_t goid)
+{
+	struct ct_census *census = walk->scan->census;
+	size_t count = 0;
+
+	for (size_t i = 0; i < walk->function_count; i++) {
+		uint64_t words[2];
+		struct ct_candidate *candidate;
+
+		if (ct_window_read(&census->window, walk->scan->memory, walk->functions[i], words, sizeof(words)) ||
+		    !ct_closure_is_owner(ct_closures_look(&census->closures, words[0])))
+			continue;
+		candidate = goid ? ct_scan_note(walk->scan, words[1], CT_SEEN_OWNED) : NULL;
+		if (candidate)
+			candidate->seen.task = goid;
+		count++;
+	}
+	return count;
+}
+
+static int walk_defers(struct walk *walk)
+{
+	uint64_t record = ct_load64(walk->bytes + CT_G_DEFER);
+	int rc = 0;
+
+	walk->scan->census->window.valid = 0;
+	rc = read_defers(walk, record);
+	if (rc || walk->function_count < DEFERRED_MIN || deferred_cancels(walk, 0) < DEFERRED_MIN)
+		return rc;
+	deferred_cancels(walk, ct_load64(walk->bytes + walk->scan->census->layout.goroutine->goid));
+	return 0;
+}
+
+static int visit_goroutine(struct walk *walk)
+{
+	struct ct_census *census = walk->scan->census;
+	const struct ct_goroutine_layout *layout = census->layout.goroutine;
+	uint32_t status = (uint32_t)ct_load(walk->bytes + layout->status, 4) & ~STATUS_SCAN;
+	uint64_t entry = ct_load64(walk->bytes + layout->start_pc);
+	int rc = 0;
+
+	if (status == STATUS_IDLE || status == STATUS_DEAD || !ct_load64(walk->bytes + CT_G_STACK_HIGH))
+		return 0;
+	if (ct_load64(walk->bytes + CT_G_DEFER))
+		rc = walk_defers(walk);
+	if (!rc && ct_closures_look(&census->closures, entry) == CT_CLOSURE_WATCHER)
+		rc = read_stack(walk, watch_words);
+	if (!rc && census->has_inlined_creators) {
+		for (size_t at = CT_G_SCHED_SP; at < CT_G_SCHED_SP + 56; at += 8)
+			ct_scan_note(walk->scan, ct_load64(walk->bytes + at), CT_SEEN_REACHED);
+		rc = read_stack(walk, reach_words);
+	}
+	return rc == -EPROTO ? 0 : rc; // its stack was being moved
+}
+
+static int visit_all(struct walk *walk, const uint64_t *goroutines, uint64_t count)
+{
+	uint8_t bytes[CT_G_BYTES];
+	int rc = 0;
+
+	walk->bytes = bytes;
+	for (uint64_t i = 0; i < count && !rc; i++) {
+		walk->g = goroutines[i];
+		if (walk->g % 8)
+			return -EPROTO;
+		rc = ct_memory_read(walk->scan->memory, walk->g, bytes, sizeof(bytes));
+		if (!rc)
+			rc = visit_goroutine(walk);
+		if (i % BREATHE == 0)
+			ct_scan_breathe(walk->scan);
+	}
+	return rc;
+}
+
+/* The slice only grows, and an old array may be freed once it has moved: read it until it stands still. */
+static int read_allgs(struct ct_scan *scan, uint64_t **ret_goroutines, uint64_t *ret_count)
+{
+	uint64_t header[2], after[2] = { 0 };
+
+	for (int tries = 0; tries < 4; tries++) {
+		uint64_t *goroutines;
+		int rc = ct_memory_read(scan->memory, scan->census->allgs, header, sizeof(header));
+
+		if (rc || header[0] % 8 || !header[1] || header[1] > GOROUTINES_MAX)
+			return rc ? rc : -EPROTO;
+		goroutines = malloc(header[1] * sizeof(*goroutines));
+		if (!goroutines)
+			return -ENOMEM;
+		rc = ct_memory_read(scan->memory, header[0], goroutines, header[1] * sizeof(*goroutines));
+		if (!rc)
+			rc = ct_memory_read(scan->memory, scan->census->allgs, after, sizeof(after));
+		if (!rc && after[0] == header[0]) {
+			*ret_goroutines = goroutines;
+			*ret_count = header[1];
+			return 0;
+		}
+		free(goroutines);
+		if (rc)
+			return rc;
+	}
+	return -EAGAIN;
+}
+
+static bool find_allgs(struct ct_census *census)
+{
+	for (size_t i = 0; !census->allgs && i < census->allgs_guess_count; i++)
+		if (ct_locate_is_allgs(census, census->allgs_guesses[i]))
+			census->allgs = census->allgs_guesses[i];
+	return census->allgs != 0;
+}
+
+static int fail(struct ct_scan *scan, int rc)
+{
+	if (rc == -ESRCH || rc == -ENOMEM || !rc)
+		return rc;
+	ct_scan_incomplete(scan, "the goroutines could not be read (error %d)", -rc);
+	return 0;
+}
+
+int ct_scan_goroutines(struct ct_scan *scan)
+{
+	struct walk *walk;
+	uint64_t *goroutines = NULL, count = 0;
+	int rc;
+
+	if (!find_allgs(scan->census))
+		return fail(scan, -ENOENT);
+	rc = read_allgs(scan, &goroutines, &count);
+	if (rc)
+		return fail(scan, rc);
+	walk = calloc(1, sizeof(*walk));
+	if (!walk) {
+		free(goroutines);
+		return -ENOMEM;
+	}
+	walk->scan = scan;
+	walk->stack_bytes_left = ALL_STACKS_BYTES;
+	walk->defers_left = DEFERS_MAX;
+	rc = visit_all(walk, goroutines, count);
+	free(walk->functions);
+	free(walk);
+	free(goroutines);
+	return fail(scan, rc);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where runtime.mheap_ and runtime.allgs are, with a symbol table or without.
+ *
+ * Without: runtime.mallocinit passes &mheap_ to (*mheap).init, so the last `lea X(%rip),%rax` before that call names
+ * it. runtime.allgadd appends to allgs: every address it refers to is a guess, and the one whose words are a slice of
+ * goroutines is it (asked when the heap is there).
+ */
+#include "memory/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODE_MAX 4096
+#define GUESSES_MAX 256
+
+static int read_code(struct ct_binary *binary, const char *name, struct ct_function *function, uint8_t *code,
+		     size_t *ret_bytes)
+{
+	size_t bytes;
+	int found = ct_binary_find(binary, name, function, 1);
+
+	if (found < 1)
+		return found < 0 ? found : -ENOENT;
+	bytes = function->end > function->start ? function->end - function->start : 512;
+	if (bytes > CODE_MAX)
+		bytes = CODE_MAX;
+	*ret_bytes = bytes;
+	return ct_binary_read(binary, function->start, code, bytes);
+}
+
+static uint64_t relative(const uint8_t *displacement, uint64_t next)
+{
+	return next + (uint64_t)(int64_t)(int32_t)ct_load(displacement, 4);
+}
+
+/* lea disp32(%rip),%rax is 48 8d 05; call rel32 is e8. */
+static int decode_heap(struct ct_binary *binary, uint64_t *ret_address)
+{
+	struct ct_function init, outer;
+	uint8_t code[CODE_MAX];
+	uint64_t address = 0;
+	size_t bytes = 0;
+	int rc = read_code(binary, "runtime.mallocinit", &outer, code, &bytes);
+
+	if (rc || ct_binary_find(binary, "runtime.(*mheap).init", &init, 1) < 1)
+		return rc ? rc : -ENOENT;
+	for (size_t i = 0; i + 7 <= bytes; i++) {
+		if (code[i] == 0x48 && code[i + 1] == 0x8d && code[i + 2] == 0x05)
+			address = relative(code + i + 3, outer.start + i + 7);
+		else if (code[i] == 0xe8 && address && relative(code + i + 1, outer.start + i + 5) == init.start)
+			break;
+		if (i + 8 > bytes)
+			address = 0;
+	}
+	if (!address)
+		return -ENOENT;
+	*ret_address = address;
+	return 0;
+}
+
+int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address)
+{
+	uint64_t bytes;
+
+	if (!ct_binary_data_symbol(binary, "runtime.mheap_", ret_address, &bytes))
+		return 0;
+	return decode_heap(binary, ret_address);
+}
+
+static bool is_guessed(const struct ct_census *census, uint64_t address)
+{
+	for (size_t i = 0; i < census->allgs_guess_count; i++)
+		if (census->allgs_guesses[i] == address)
+			return true;
+	return false;
+}
+
+int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias)
+{
+	struct ct_function function;
+	uint8_t code[CODE_MAX];
+	uint64_t address, bytes;
+	size_t code_bytes = 0;
+	int rc;
+
+	if (!ct_binary_data_symbol(binary, "runtime.allgs", &address, &bytes)) {
+		census->allgs = address + load_bias;
+		return 0;
+	}
+	rc = read_code(binary, "runtime.allgadd", &function, code, &code_bytes);
+	if (rc)
+		return rc;
+	census->allgs_guesses = calloc(GUESSES_MAX, sizeof(*census->allgs_guesses));
+	if (!census->allgs_guesses)
+		return -ENOMEM;
+	for (size_t i = 0; i + 4 <= code_bytes && census->allgs_guess_count < GUESSES_MAX; i++) {
+		address = relative(code + i, function.start + i + 4) + load_bias;
+		if (address % 8 || address < census->process.memory.image_start ||
+		    address >= census->process.memory.image_end || is_guessed(census, address))
+			continue;
+		census->allgs_guesses[census->allgs_guess_count++] = address;
+	}
+	return 0;
+}
+
+/* Does this look like a goroutine that once ran? */
+static bool is_goroutine(struct ct_census *census, uint64_t address)
+{
+	const struct ct_goroutine_layout *layout = census->layout.goroutine;
+	uint8_t bytes[CT_G_BYTES];
+	uint64_t low, high, goid;
+
+	if (!address || address % 8 || ct_memory_read(&census->process.memory, address, bytes, sizeof(bytes)))
+		return false;
+	low = ct_load64(bytes + CT_G_STACK_LOW);
+	high = ct_load64(bytes + CT_G_STACK_HIGH);
+	goid = ct_load64(bytes + layout->goid);
+	if (goid > UINT64_C(1) << 48 || (ct_load(bytes + layout->status, 4) & ~UINT64_C(0x1000)) > 16)
+		return false;
+	return !high || (low < high && low % 8 == 0 && high - low <= UINT64_C(1) << 30);
+}
+
+bool ct_locate_is_allgs(struct ct_census *census, uint64_t address)
+{
+	struct ct_memory *memory = &census->process.memory;
+	uint64_t slice[3], first[2] = { 0 }, main_goid, count;
+
+	if (ct_memory_read(memory, address, slice, sizeof(slice)) || slice[0] % 8 || !slice[1] ||
+	    slice[1] > slice[2] || slice[2] > UINT64_C(1) << 24)
+		return false;
+	count = slice[1] < 2 ? slice[1] : 2;
+	if (ct_memory_read(memory, slice[0], first, count * 8))
+		return false;
+	// the first goroutine a program makes is the main one, and its id is 1
+	if (ct_memory_read_word(memory, first[0] + census->layout.goroutine->goid, &main_goid) || main_goid != 1)
+		return false;
+	return is_goroutine(census, first[0]) && (count < 2 || is_goroutine(census, first[1]));
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reading a target's memory without leaving traces in it.
+ *
+ * A page the target never touched is not asked for: reading it through /proc/PID/mem would allocate page tables in
+ * the target (measured: 1 GiB of untouched memory grew them from 64 to 2,116 kB), and its content is known: zeros.
+ * A page that is swapped out is not fetched either; it is counted, and a reading that needed one is incomplete.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Memory to read from: a process, or a fake of the tests. */
+struct ct_memory {
+	/** Fill `buffer`. @return 0; -EFAULT no such address; -ESRCH the process is gone. */
+	int (*read)(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+	uint64_t image_start;	/**< The program's file-backed image: read whether present or not. */
+	uint64_t image_end;
+	uint64_t read_bytes;	/**< Bytes really read so far. */
+	uint64_t swapped_pages; /**< Pages left out because they were swapped out. */
+};
+
+/** Memory of a process. */
+struct ct_process_memory {
+	struct ct_memory memory; /**< First: the readers below get this. */
+	int mem_fd;
+	int pagemap_fd;
+	uint64_t page_bytes;
+};
+
+/** Open /proc/PID/mem and /proc/PID/pagemap. @return 0 or negative errno. */
+int ct_process_memory_init(struct ct_process_memory *process, int pid);
+
+/** Close both. */
+void ct_process_memory_done(struct ct_process_memory *process);
+
+/** Read `bytes` at `address`; what was never touched reads as zeros. @return 0, -EFAULT or -ESRCH. */
+int ct_memory_read(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+
+/** Read one 64-bit word. @return as ct_memory_read(). */
+int ct_memory_read_word(struct ct_memory *memory, uint64_t address, uint64_t *ret_word);
+
+#define CT_WINDOW_BYTES 16384
+
+/** A short-lived copy of one stretch, for many small reads that lie close together. Zero-initialise. */
+struct ct_window {
+	uint64_t base;
+	size_t valid; /**< Bytes of `data` that hold something; 0 empty. */
+	uint8_t data[CT_WINDOW_BYTES];
+};
+
+/** As ct_memory_read(), through the window. Forget it (valid = 0) when fresh data is needed. */
+int ct_window_read(struct ct_window *window, struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+
+/** Unaligned little-endian loads from a buffer. */
+static inline uint64_t ct_load(const void *from, size_t bytes)
+{
+	uint64_t value = 0;
+
+	__builtin_memcpy(&value, from, bytes);
+	return value;
+}
+
+static inline uint64_t ct_load64(const void *from)
+{
+	return ct_load(from, 8);
+}

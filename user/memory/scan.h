@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One reading in the making: the state its passes share. The order of the passes is told in census.c. */
+#pragma once
+
+#include "memory/census.h"
+#include "memory/children.h"
+#include "memory/closures.h"
+#include "memory/heap.h"
+#include "memory/itab.h"
+#include "memory/layout.h"
+
+/* What the passes found out about a candidate. The first six each prove that it is a context, not a user's struct. */
+#define CT_SEEN_IN_MAP 0x0001	   /**< Key of its parent's children. */
+#define CT_SEEN_OWNED 0x0002	   /**< A cancel function for it exists. */
+#define CT_SEEN_TIMER 0x0004	   /**< Its timer's callback exists. */
+#define CT_SEEN_WATCHER 0x0008	   /**< A goroutine watches its foreign parent. */
+#define CT_SEEN_HAS_CHILDREN 0x0010 /**< Its children map has contexts as keys. */
+#define CT_SEEN_KNOWN 0x0020	   /**< A create event named it. */
+#define CT_SEEN_PROOF 0x003f
+#define CT_SEEN_UNSWEPT 0x0040	 /**< Its span is not swept yet. */
+#define CT_SEEN_TORN_MAP 0x0080	 /**< Its children map changed while it was read: keys may be missing. */
+#define CT_SEEN_REACHED 0x0100	 /**< Programs with inlined creators: its pointer is on a stack or in a closure. */
+#define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
+
+/** A live, uncancelled object that looks like a context. */
+struct ct_candidate {
+	struct ct_census_context seen; /**< `parent` is the parent's data pointer until the parents pass. */
+	uint64_t object;	       /**< Its cancelCtx; `seen.address` but for a timerCtx of 1.20. */
+	uint64_t children;	       /**< Map, 0 none. */
+	uint16_t flags;		       /**< CT_SEEN_. */
+	uint8_t parent_concrete;       /**< enum ct_concrete of its parent's itab. */
+	uint8_t is_armed;	       /**< Its timer word is set. */
+};
+
+/** 1.20: a timerCtx {*cancelCtx, timer, deadline}. */
+struct ct_outer {
+	uint64_t address;
+	uint64_t inner;
+	uint64_t deadline_ns;
+};
+
+/** Where the target keeps things. */
+struct ct_census {
+	struct ct_process_memory process;
+	struct ct_go_layout layout;
+	unsigned int minor;
+	uint64_t mheap;
+	uint64_t allgs; /**< Address of the slice, 0 not found yet. */
+	uint64_t *allgs_guesses;
+	size_t allgs_guess_count;
+	uint64_t types, etypes, text, etext;
+	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), 0 unknown. */
+	uint64_t time_base_ns;
+	bool has_inlined_creators;
+	struct ct_closures closures;
+	struct ct_heap heap;
+	struct ct_itabs itabs;
+	struct ct_span_view view;
+	struct ct_window window;
+	struct ct_children_reader children;
+};
+
+/** One reading. */
+struct ct_scan {
+	struct ct_census *census;
+	struct ct_memory *memory;
+	ct_census_known known;
+	void *opaque;
+	struct ct_candidate *candidates; /**< By object. */
+	size_t count, room;
+	struct ct_outer *outers; /**< By address. */
+	size_t outer_count, outer_room;
+	bool is_complete;
+	char *reason; /**< Of the result. */
+};
+
+#define CT_REASON_BYTES sizeof(((struct ct_census_result *)0)->reason)
+
+/** Something could not be read: the first reason stays. */
+void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Let the caller work while memory is read. */
+void ct_scan_breathe(struct ct_scan *scan);
+
+/** Candidate at an address (of a context, or of 1.20's timerCtx), or NULL. `ret_outer` may be NULL. */
+struct ct_candidate *ct_scan_find(struct ct_scan *scan, uint64_t address, const struct ct_outer **ret_outer);
+
+/** Note a fact about the candidate at `address`, if there is one. @return it, or NULL. */
+struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16_t flags);
+
+/** Deadline of a time.Time {wall, ext}: CLOCK_MONOTONIC, 0 without a monotonic reading. */
+uint64_t ct_scan_deadline(const struct ct_census *census, uint64_t wall, uint64_t ext);
+
+/** Element sizes the passes need. */
+ct_sizes ct_scan_sizes(const struct ct_census *census);
+
+/** The passes. @return 0 or negative errno (the reading is worth nothing then). */
+int ct_scan_contexts(struct ct_scan *scan);
+int ct_scan_owners(struct ct_scan *scan);
+int ct_scan_children(struct ct_scan *scan);
+int ct_scan_goroutines(struct ct_scan *scan);
+int ct_scan_parents(struct ct_scan *scan);
+int ct_scan_judge(struct ct_scan *scan);
+
+/** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
+int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);
+int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias);
+
+/** Does a slice header at `address` look like runtime.allgs? */
+bool ct_locate_is_allgs(struct ct_census *census, uint64_t address);
