@@ -4,51 +4,47 @@
  * there (user/context/probe_points.h), in the shared library or in a program that has it linked in.
  */
 #include "base/cleanup.h"
-#include "provider/probe_point.h"
+#include "ctxtrace/event.h"
+#include "provider/plan_function.h"
 #include "provider/target.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "ctxtrace/event.h"
-
 static const struct {
 	const char *symbol;
 	enum ct_role role;
 	bool is_end;
 } wanted[] = {
-	{ "cctx_create_", CT_ROLE_C_CREATE, false },
-	{ "cctx_cancel_", CT_ROLE_C_CANCEL, true },
-	{ "cctx_cancel_call_", CT_ROLE_C_CANCEL_CALL, true },
-	{ "cctx_abandon_", CT_ROLE_C_ABANDON, true },
-	{ "cctx_destroy_", CT_ROLE_C_DESTROY, true },
-	{ "cctx_request_begin_", CT_ROLE_C_REQUEST_BEGIN, false },
-	{ "cctx_request_end_", CT_ROLE_C_REQUEST_END, true },
-	{ "cctx_task_begin_", CT_ROLE_C_TASK_BEGIN, false },
-	{ "cctx_task_end_", CT_ROLE_C_TASK_END, true },
+	{"cctx_create_", CT_ROLE_C_CREATE, false}, // arguments: process_config.h
+	{"cctx_cancel_", CT_ROLE_C_CANCEL, true},
+	{"cctx_cancel_call_", CT_ROLE_C_CANCEL_CALL, true},
+	{"cctx_abandon_", CT_ROLE_C_ABANDON, true},
+	{"cctx_destroy_", CT_ROLE_C_DESTROY, true},
+	{"cctx_request_begin_", CT_ROLE_C_REQUEST_BEGIN, false},
+	{"cctx_request_end_", CT_ROLE_C_REQUEST_END, true},
+	{"cctx_task_begin_", CT_ROLE_C_TASK_BEGIN, false},
+	{"cctx_task_end_", CT_ROLE_C_TASK_END, true},
+};
+
+/* The library as the target has it: a file mapped on its own, or the executable itself. */
+struct library {
+	struct ct_binary *binary;
+	const char *path;
+	int fd;
+	uint64_t bias;
+	const struct ct_mapping *mapping; /* NULL: linked into the executable */
 };
 
 static int add_point(struct ct_binary *binary, size_t index, struct ct_plan *plan)
 {
-	struct ct_attach_point point = { .symbol = (char *)wanted[index].symbol, .is_end = wanted[index].is_end };
-	uint8_t code[CT_PROBE_BYTES];
-	struct ct_probe_point place;
 	struct ct_function function;
-	const char *reason = NULL;
 
 	if (ct_binary_find(binary, wanted[index].symbol, &function, 1) < 1)
 		return ct_plan_refuse(plan, wanted[index].symbol, "no such symbol");
-	if (ct_binary_read(binary, function.start, code, sizeof(code)))
-		return ct_plan_refuse(plan, wanted[index].symbol, "its code cannot be read");
-	if (ct_probe_point_c(code, sizeof(code), &place, &reason))
-		return ct_plan_refuse(plan, wanted[index].symbol, reason);
-	point.address = function.start + place.offset;
-	point.cost = place.cost;
-	point.cookie = CT_COOKIE(wanted[index].role, 0);
-	if (ct_binary_offset(binary, point.address, &point.offset))
-		return ct_plan_refuse(plan, wanted[index].symbol, "it lies in no loaded segment");
-	return ct_plan_add(plan, &point);
+	return ct_plan_function(plan, binary, wanted[index].symbol, &function, ct_probe_point_c,
+				CT_COOKIE(wanted[index].role, 0), wanted[index].is_end);
 }
 
 /* Runtime addresses of the library's code: of its functions named cctx_ when it is linked into a program. */
@@ -69,54 +65,63 @@ static int widen(void *opaque, const struct ct_function *function)
 	return 0;
 }
 
-static void set_library(struct ct_target *target, const struct ct_mapping *mapping, struct ct_binary *binary,
-			struct ct_process_config *config)
+/* Ranges are shared with the Go provider: a Go program may use the library through cgo. */
+static void add_range(struct ct_process_config *config, uint64_t start, uint64_t end)
 {
-	uint64_t bias = ct_target_bias(target, mapping, binary);
-	struct extent extent = { 0 };
+	for (size_t i = 0; i < CT_LIBRARY_RANGES_MAX; i++) {
+		if (config->library[i].end)
+			continue;
+		config->library[i] = (struct ct_range){start, end};
+		return;
+	}
+}
+
+static void set_ranges(const struct ct_target *target, const struct library *library, struct ct_process_config *config)
+{
+	const struct ct_mapping *mapping = library->mapping;
+	struct extent extent = {0};
 	size_t count;
 	const struct ct_mapping *list = ct_target_mappings(target, &count);
 
-	if (binary == ct_target_binary(target)) {
-		if (!ct_binary_each_function(binary, widen, &extent) && extent.end)
-			config->library[0] = (struct ct_range){ extent.start + bias, extent.end + bias };
+	if (!mapping) {
+		if (!ct_binary_each_function(library->binary, widen, &extent) && extent.end)
+			add_range(config, extent.start + library->bias, extent.end + library->bias);
 		return;
 	}
-	for (size_t i = 0, used = 0; i < count && used < CT_LIBRARY_RANGES_MAX; i++)
+	for (size_t i = 0; i < count; i++)
 		if (list[i].is_executable && list[i].inode == mapping->inode && list[i].device == mapping->device)
-			config->library[used++] = (struct ct_range){ list[i].start, list[i].end };
+			add_range(config, list[i].start, list[i].end);
 }
 
 /* The roots are announced at their first use, which may be long ago: their addresses stand in exported words. */
-static void set_roots(uint64_t bias, struct ct_binary *binary, struct ct_process_config *config)
+static void set_roots(const struct library *library, struct ct_process_config *config)
 {
 	uint64_t address, bytes;
 
-	if (!ct_binary_data_symbol(binary, "cctx_background_", &address, &bytes))
-		config->go.background = address + bias;
-	if (!ct_binary_data_symbol(binary, "cctx_todo_", &address, &bytes))
-		config->go.todo = address + bias;
+	if (!ct_binary_data_symbol(library->binary, "cctx_background_", &address, &bytes))
+		config->go.background = address + library->bias;
+	if (!ct_binary_data_symbol(library->binary, "cctx_todo_", &address, &bytes))
+		config->go.todo = address + library->bias;
 }
 
-static int make_plan(struct ct_target *target, const struct ct_mapping *mapping, struct ct_binary *binary, int fd,
-		     struct ct_process_config *config, struct ct_plan *ret_plan)
+static int make_plan(const struct ct_target *target, const struct library *library, struct ct_process_config *config,
+		     struct ct_plan *ret_plan)
 {
-	struct ct_plan plan = { .provider = "ctxtrace-context", .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0) };
+	struct ct_plan plan = {.provider = "ctxtrace-context", .fd = fcntl(library->fd, F_DUPFD_CLOEXEC, 0)};
 	int rc = plan.fd < 0 ? -errno : 0;
 
-	plan.path = strdup(mapping->path);
+	plan.path = strdup(library->path);
 	if (!plan.path)
 		rc = -ENOMEM;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !rc; i++)
-		rc = add_point(binary, i, &plan);
+		rc = add_point(library->binary, i, &plan);
 	if (rc) {
 		ct_plan_done(&plan);
 		return rc;
 	}
-	config->runtime = CT_RUNTIME_C;
 	config->take_stacks = 1;
-	set_library(target, mapping, binary, config);
-	set_roots(ct_target_bias(target, mapping, binary), binary, config);
+	set_ranges(target, library, config);
+	set_roots(library, config);
 	*ret_plan = plan;
 	return 1;
 }
@@ -129,22 +134,35 @@ static bool has_library(struct ct_binary *binary)
 }
 
 /* @return 1 with a plan, 0 when this mapping is not the library. */
-static int try_mapping(struct ct_target *target, const struct ct_mapping *mapping, struct ct_process_config *config,
-		       struct ct_plan *ret_plan)
+static int try_mapping(const struct ct_target *target, const struct ct_mapping *mapping,
+		       struct ct_process_config *config, struct ct_plan *ret_plan)
 {
-	struct ct_binary *binary = NULL;
+	struct library library = {.path = mapping->path, .mapping = mapping};
 	_ct_close_ int fd = -1;
 	int rc = 0;
 
 	if (!strstr(mapping->path, "libctxtrace-context"))
 		return 0;
-	fd = ct_target_open_mapping(target, mapping);
-	if (fd < 0 || ct_binary_open(fd, mapping->path, &binary, NULL))
+	fd = library.fd = ct_target_open_mapping(target, mapping);
+	if (fd < 0 || ct_binary_open(fd, mapping->path, &library.binary, NULL))
 		return 0;
-	if (has_library(binary))
-		rc = make_plan(target, mapping, binary, fd, config, ret_plan);
-	ct_binary_free(binary);
+	library.bias = ct_target_bias(target, mapping, library.binary);
+	if (has_library(library.binary))
+		rc = make_plan(target, &library, config, ret_plan);
+	ct_binary_free(library.binary);
 	return rc;
+}
+
+static int try_executable(struct ct_target *target, struct ct_process_config *config, struct ct_plan *ret_plan)
+{
+	struct library library = {
+		.binary = ct_target_binary(target),
+		.path = ct_target_exe(target),
+		.fd = ct_target_exe_fd(target),
+		.bias = ct_target_load_bias(target),
+	};
+
+	return has_library(library.binary) ? make_plan(target, &library, config, ret_plan) : 0;
 }
 
 static int plan_context_library(struct ct_target *target, struct ct_process_config *config, struct ct_plan *ret_plan,
@@ -157,8 +175,8 @@ static int plan_context_library(struct ct_target *target, struct ct_process_conf
 	for (size_t i = 0; i < count && !rc; i++)
 		if (list[i].is_executable)
 			rc = try_mapping(target, &list[i], config, ret_plan);
-	if (!rc && has_library(ct_target_binary(target)) && count)
-		rc = make_plan(target, &list[0], ct_target_binary(target), ct_target_exe_fd(target), config, ret_plan);
+	if (!rc)
+		rc = try_executable(target, config, ret_plan);
 	return rc < 0 ? ct_error_set(reterr, rc, "cannot plan probes in libctxtrace-context: %s", strerror(-rc)) : rc;
 }
 

@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the files of the Go provider share: names, layouts, and the facts given to the kernel side. */
+/* What the files of the Go provider share: names, releases, and the facts given to the kernel side. */
 #pragma once
 
 #include "provider/probe_point.h"
 #include "provider/target.h"
 
-#define CT_GO_PROPAGATE "context.(*cancelCtx).propagateCancel"
-#define CT_GO_CANCEL "context.(*cancelCtx).cancel"
+#define CT_GO_PROPAGATE		"context.(*cancelCtx).propagateCancel"
+#define CT_GO_CANCEL		"context.(*cancelCtx).cancel"
+#define CT_GO_CANCEL_TIMER	"context.(*timerCtx).cancel"
+#define CT_GO_CANCEL_AFTER_FUNC "context.(*afterFuncCtx).cancel"
 
-/** Offsets in runtime.g of a span of Go releases, 1.`first` to 1.`last`. */
-struct ct_go_layout {
+/** Offsets of a span of Go releases, 1.`first` to 1.`last`. */
+struct ct_go_release {
 	unsigned int first, last;
-	uint32_t goid, parent_goid, gopc, startpc;
+	uint32_t goid, parent_goid, gopc, startpc;	    /**< runtime.g */
+	uint32_t heap_arenas, arena_spans, span_elem_bytes; /**< mheap.arenas, heapArena.spans, mspan.elemsize */
 };
 
-/** @return the layout of a release, or NULL: unknown, refuse. */
-const struct ct_go_layout *ct_go_layout_of(const struct ct_go_version *version);
+/** @return the offsets of a release, or NULL: unknown, refuse. */
+const struct ct_go_release *ct_go_release_of(const struct ct_go_version *version);
 
-/** Fill in a release's offsets. */
-void ct_go_set_offsets(const struct ct_go_layout *layout, struct ct_go_config *config);
-
-/** Add one function's probe point to a plan, or note why it has none. @return 0 or -ENOMEM. */
-int ct_go_add_point(struct ct_binary *binary, struct ct_plan *plan, const char *symbol, uint64_t address,
-		    uint64_t cookie, bool is_end);
+/** Refuse a release that is not in the table, with a sentence that says which are. @return 0 or -EOPNOTSUPP. */
+int ct_go_check_release(const struct ct_target *target, struct ct_error *reterr);
 
 /** Is this the name of a closure that is a program's cancel or stop function? Inlined copies included. */
 bool ct_go_is_cancel_function(const char *name);
 
-/**
- * Addresses of types, ranges of callers, the zero of the process's clock.
- *
- * @param library  CT_LIBRARY_RANGES_MAX ranges; the first becomes package context's text.
- * @return 0; -ENOENT when not even the type of a cancellable context was found.
+/** Points in the closures into which a profile-guided build has inlined a cancel method. @return 0 or negative errno.
  */
-int ct_go_configure(struct ct_target *target, struct ct_go_config *config, struct ct_range *library);
+int ct_go_plan_inlined(struct ct_binary *binary, struct ct_plan *plan);
+
+/**
+ * What the kernel side must know: types, ranges of callers, offsets, the zero of the process's clock.
+ *
+ * @param plan  Where missing facts are noted.
+ * @return 0; -ENOENT when not even the type of a cancellable context was found; -ENOMEM.
+ */
+int ct_go_configure(struct ct_target *target, struct ct_process_config *config, struct ct_plan *plan);
+
+/** Address, as linked, of time.startNano: the zero of a Go program's monotonic time. @return 0 or -ENOENT. */
+int ct_go_find_start_nano(struct ct_binary *binary, uint64_t *ret_address);
+
+/** Address, as linked, of runtime.mheap_. @return 0 or -ENOENT. */
+int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address);

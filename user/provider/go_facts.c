@@ -2,62 +2,101 @@
 /* Facts about one Go program that the kernel side needs: types, callers, clock. */
 #include "provider/go.h"
 
+#include "base/time.h"
 #include "ctxtrace/event.h"
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
+/* Layout of package context, Go 1.21 and newer (src/context/context.go), and of g.sched (56) + gobuf.ctxt (24). */
+#define CONTEXT_ERR	 48 /* cancelCtx.err */
+#define CONTEXT_DEADLINE 88 /* timerCtx.deadline */
+#define G_SCHED_CTXT	 80
+#define ARENA_BASE	 0x800000000000 /* arenaBaseOffset on amd64, negated (src/runtime/malloc.go) */
+
+/* A type is found through one of the interfaces the program stores it in. */
 static const struct {
 	const char *type;
-	const char *interface;
 	uint32_t kind;
+	const char *interfaces[2];
 } types[] = {
-	{ "context.cancelCtx", "context.Context", CT_KIND_CANCEL },
-	{ "context.timerCtx", "context.Context", CT_KIND_DEADLINE },
-	{ "context.afterFuncCtx", "context.Context", CT_KIND_AFTER_FUNC },
-	{ "context.cancelCtx", "context.canceler", CT_KIND_CANCEL },
-	{ "context.timerCtx", "context.canceler", CT_KIND_DEADLINE },
-	{ "context.afterFuncCtx", "context.canceler", CT_KIND_AFTER_FUNC },
-	{ "context.valueCtx", "context.Context", CT_KIND_VALUE },
-	{ "context.withoutCancelCtx", "context.Context", CT_KIND_DETACHED },
-	{ "context.stopCtx", "context.Context", CT_GO_TYPE_STOP_CTX },
-	{ "context.backgroundCtx", "context.Context", CT_KIND_BACKGROUND },
-	{ "context.todoCtx", "context.Context", CT_KIND_TODO },
-	{ "context.deadlineExceededError", "error", CT_GO_TYPE_DEADLINE_EXCEEDED },
+	{"context.cancelCtx", CT_KIND_CANCEL, {"context.Context", "context.canceler"}},
+	{"context.timerCtx", CT_KIND_DEADLINE, {"context.Context", "context.canceler"}},
+	{"context.afterFuncCtx", CT_KIND_AFTER_FUNC, {"context.Context", "context.canceler"}},
+	{"context.valueCtx", CT_KIND_VALUE, {"context.Context"}},
+	{"context.withoutCancelCtx", CT_KIND_DETACHED, {"context.Context"}},
+	{"context.stopCtx", CT_GO_TYPE_STOP_CTX, {"context.Context"}},
+	{"context.backgroundCtx", CT_KIND_BACKGROUND, {"context.Context"}},
+	{"context.todoCtx", CT_KIND_TODO, {"context.Context"}},
+	{"context.deadlineExceededError", CT_GO_TYPE_DEADLINE_EXCEEDED, {"error"}},
 };
+#define TYPES (sizeof(types) / sizeof(types[0]))
 
 static const struct {
 	enum ct_go_caller caller;
 	const char *function;
 } callers[] = {
-	{ CT_CALLER_TIMER_CANCEL, "context.(*timerCtx).cancel" },
-	{ CT_CALLER_AFTER_FUNC_CANCEL, "context.(*afterFuncCtx).cancel" },
-	{ CT_CALLER_PROPAGATE, CT_GO_PROPAGATE },
-	{ CT_CALLER_WITH_DEADLINE, "context.WithDeadlineCause" },
-	{ CT_CALLER_CANCEL, CT_GO_CANCEL },
-	{ CT_CALLER_WATCHER, "context.(*cancelCtx).propagateCancel.func2" },
+	{CT_CALLER_TIMER_CANCEL, CT_GO_CANCEL_TIMER},
+	{CT_CALLER_AFTER_FUNC_CANCEL, CT_GO_CANCEL_AFTER_FUNC},
+	{CT_CALLER_PROPAGATE, CT_GO_PROPAGATE},
+	{CT_CALLER_WITH_DEADLINE, "context.WithDeadlineCause"},
+	{CT_CALLER_CANCEL, CT_GO_CANCEL},
+	{CT_CALLER_WATCHER, "context.(*cancelCtx).propagateCancel.func2"},
 };
 
-static bool has_type(const struct ct_go_config *config, uint64_t address)
+static uint64_t find_type(struct ct_binary *binary, size_t type)
 {
-	for (size_t i = 0; i < CT_GO_TYPES_MAX && config->types[i].address; i++)
-		if (config->types[i].address == address)
-			return true;
-	return false;
+	uint64_t address;
+
+	for (size_t i = 0; i < 2 && types[type].interfaces[i]; i++)
+		if (!ct_binary_go_type(binary, types[type].type, types[type].interfaces[i], &address))
+			return address;
+	return 0;
 }
 
-static void set_types(struct ct_binary *binary, uint64_t bias, struct ct_go_config *config)
+/* Which of the types have methods in this program, as bits. */
+struct linked {
+	uint32_t types;
+};
+
+static int note_method(void *opaque, const struct ct_function *function)
 {
-	size_t used = 0;
+	struct linked *linked = opaque;
+	const char *name = function->name;
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && used < CT_GO_TYPES_MAX; i++) {
-		uint64_t address;
+	if (strncmp(name, "context.", 8))
+		return 0;
+	name += 8 + (name[8] == '(' && name[9] == '*' ? 2 : 0);
+	for (size_t i = 0; i < TYPES; i++) {
+		const char *type = types[i].type + 8;
+		size_t length = strlen(type);
 
-		if (ct_binary_go_type(binary, types[i].type, types[i].interface, &address) ||
-		    has_type(config, address + bias))
-			continue;
-		config->types[used++] = (struct ct_go_type){ .address = address + bias, .kind = types[i].kind };
+		if (!strncmp(name, type, length) && (name[length] == '.' || name[length] == ')'))
+			linked->types |= UINT32_C(1) << i;
 	}
+	return 0;
+}
+
+/* A type that is there and was not found: what it would have told is lost, and the plan says so. */
+static int set_types(struct ct_binary *binary, uint64_t bias, struct ct_go_config *config, struct ct_plan *plan)
+{
+	struct linked linked = {0};
+	size_t used = 0;
+	int rc = ct_binary_each_function(binary, note_method, &linked);
+
+	for (size_t i = 0; i < TYPES && !rc; i++) {
+		uint64_t address = find_type(binary, i);
+
+		if (address)
+			config->types[used++] = (struct ct_go_type){.address = address + bias, .kind = types[i].kind};
+		else if (types[i].kind == CT_KIND_CANCEL)
+			rc = -ENOENT;
+		else if (linked.types & UINT32_C(1) << i)
+			rc = ct_plan_refuse(plan, types[i].type,
+					    "its type was not found: such contexts count as unknown");
+	}
+	return rc;
 }
 
 static void set_callers(struct ct_binary *binary, uint64_t bias, struct ct_go_config *config)
@@ -67,69 +106,81 @@ static void set_callers(struct ct_binary *binary, uint64_t bias, struct ct_go_co
 
 		if (ct_binary_find(binary, callers[i].function, &function, 1) > 0 && function.end)
 			config->callers[callers[i].caller] =
-				(struct ct_range){ function.start + bias, function.end + bias };
+				(struct ct_range){function.start + bias, function.end + bias};
 	}
 }
-
-#define TIME_NOW_BYTES 512
 
 /*
- * Address of time.startNano, the zero of a Go program's monotonic time. Without a symbol: time.Now and time.Since
- * subtract it, the only subtraction of a global there: `sub d(%rip),%reg` (Intel SDM volume 2).
+ * The zero of the program's clock. Before the program has run it is not there yet, and a wrong address would show as
+ * a time at which the process did not run: 0 then, unknown.
  */
-static int find_start_nano(struct ct_binary *binary, uint64_t *ret_address)
+static uint64_t time_base(struct ct_target *target, uint64_t address)
 {
-	static const char *const users[] = { "time.Now", "time.Since" };
-	uint64_t bytes;
+	struct timespec now;
+	uint64_t zero_ns, now_ns, start_ns = ct_target_start_time(target);
 
-	if (!ct_binary_data_symbol(binary, "time.startNano", ret_address, &bytes))
+	if (ct_target_read(target, address, &zero_ns, sizeof(zero_ns)) || clock_gettime(CLOCK_MONOTONIC, &now))
 		return 0;
-	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-		uint8_t code[TIME_NOW_BYTES];
-		struct ct_function function;
-		size_t length;
-
-		if (ct_binary_find(binary, users[i], &function, 1) < 1 || function.end <= function.start)
-			continue;
-		length = function.end - function.start < sizeof(code) ? function.end - function.start : sizeof(code);
-		if (ct_binary_read(binary, function.start, code, length))
-			continue;
-		for (size_t at = 0; at + 7 <= length; at++) {
-			int32_t distance;
-
-			if ((code[at] & 0xfb) != 0x48 || code[at + 1] != 0x2b || (code[at + 2] & 0xc7) != 0x05)
-				continue;
-			memcpy(&distance, code + at + 3, sizeof(distance));
-			*ret_address = function.start + at + 7 + (uint64_t)(int64_t)distance;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	now_ns = (uint64_t)now.tv_sec * CT_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	// The start is known to a hundredth of a second; after a suspend the two clocks may be read a little apart.
+	return zero_ns <= now_ns && zero_ns + CT_NSEC_PER_SEC >= start_ns ? zero_ns : 0;
 }
 
-static uint64_t time_base(struct ct_target *target, struct ct_binary *binary)
+static int set_clock(struct ct_target *target, uint64_t bias, struct ct_go_config *config, struct ct_plan *plan)
 {
-	uint64_t address, zero_ns = 0;
+	uint64_t address;
 
-	if (find_start_nano(binary, &address) ||
-	    ct_target_read(target, address + ct_target_load_bias(target), &zero_ns, sizeof(zero_ns)))
-		return 0;
-	return zero_ns;
+	if (ct_go_find_start_nano(ct_target_binary(target), &address))
+		return ct_plan_refuse(plan, "time.startNano", "not found: deadlines are not known");
+	config->time_base_ns = time_base(target, address + bias);
+	return 0;
 }
 
-int ct_go_configure(struct ct_target *target, struct ct_go_config *config, struct ct_range *library)
+static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_release *release,
+		    struct ct_go_config *config, struct ct_plan *plan)
+{
+	uint64_t address, arenas = 0;
+
+	if (ct_go_find_heap(ct_target_binary(target), &address))
+		return ct_plan_refuse(plan, "runtime.mheap_",
+				      "not found: only a goroutine's first captured context is seen");
+	if (ct_target_read(target, address + bias + release->heap_arenas, &arenas, sizeof(arenas)))
+		arenas = 0;
+	config->heap_arenas = arenas;
+	config->heap_base = ARENA_BASE;
+	config->arena_spans = release->arena_spans;
+	config->span_elem_bytes = release->span_elem_bytes;
+	return 0;
+}
+
+static void set_offsets(const struct ct_go_release *release, struct ct_go_config *config)
+{
+	config->g_goid = release->goid;
+	config->g_parent_goid = release->parent_goid;
+	config->g_gopc = release->gopc;
+	config->g_startpc = release->startpc;
+	config->g_sched_ctxt = G_SCHED_CTXT;
+	config->context_err = CONTEXT_ERR;
+	config->context_deadline = CONTEXT_DEADLINE;
+	config->cancel_has_cause = 1;
+}
+
+int ct_go_configure(struct ct_target *target, struct ct_process_config *config, struct ct_plan *plan)
 {
 	struct ct_binary *binary = ct_target_binary(target);
-	uint64_t bias = ct_target_load_bias(target);
-	uint64_t start, end;
+	const struct ct_go_release *release = ct_go_release_of(ct_target_go_version(target));
+	uint64_t bias = ct_target_load_bias(target), start, end;
+	int rc = set_types(binary, bias, &config->go, plan);
 
-	set_types(binary, bias, config);
-	if (!config->types[0].address)
-		return -ENOENT;
-	set_callers(binary, bias, config);
-	ct_go_set_offsets(ct_go_layout_of(ct_target_go_version(target)), config);
-	config->time_base_ns = time_base(target, binary);
+	if (!rc)
+		rc = set_clock(target, bias, &config->go, plan);
+	if (!rc)
+		rc = set_heap(target, bias, release, &config->go, plan);
+	if (rc)
+		return rc;
+	set_callers(binary, bias, &config->go);
+	set_offsets(release, &config->go);
 	if (!ct_binary_go_package_text(binary, "context.", &start, &end))
-		library[0] = (struct ct_range){ start + bias, end + bias };
+		config->library[0] = (struct ct_range){start + bias, end + bias};
 	return 0;
 }

@@ -14,7 +14,7 @@ void ct_mappings_done(struct ct_mappings *mappings)
 	for (size_t i = 0; i < mappings->count; i++)
 		free(mappings->list[i].path);
 	free(mappings->list);
-	*mappings = (struct ct_mappings){ 0 };
+	*mappings = (struct ct_mappings){0};
 }
 
 /*
@@ -63,7 +63,7 @@ static int add(struct ct_mappings *mappings, const struct ct_mapping *mapping)
 
 int ct_mappings_read(pid_t pid, struct ct_mappings *ret_mappings)
 {
-	struct ct_mappings mappings = { 0 };
+	struct ct_mappings mappings = {0};
 	_ct_fclose_ FILE *file = NULL;
 	_ct_free_ char *line = NULL;
 	size_t room = 0;
@@ -75,7 +75,7 @@ int ct_mappings_read(pid_t pid, struct ct_mappings *ret_mappings)
 	if (!file)
 		return -errno;
 	while (!rc && mappings.count < CT_MAPPINGS_MAX && getline(&line, &room, file) > 0) {
-		struct ct_mapping mapping = { 0 };
+		struct ct_mapping mapping = {0};
 
 		if (!parse(line, &mapping))
 			rc = add(&mappings, &mapping);

@@ -33,7 +33,7 @@ int ct_plan_add(struct ct_plan *plan, const struct ct_attach_point *point)
 
 int ct_plan_refuse(struct ct_plan *plan, const char *symbol, const char *reason)
 {
-	struct ct_plan_refusal entry = { .symbol = strdup(symbol), .reason = strdup(reason) };
+	struct ct_plan_refusal entry = {.symbol = strdup(symbol), .reason = strdup(reason)};
 	struct ct_plan_refusal *refusals = NULL;
 
 	if (entry.symbol && entry.reason)
@@ -74,5 +74,5 @@ void ct_plan_done(struct ct_plan *plan)
 	free(plan->path);
 	if (plan->fd >= 0)
 		close(plan->fd);
-	*plan = (struct ct_plan){ .fd = -1 };
+	*plan = (struct ct_plan){.fd = -1};
 }

@@ -8,9 +8,9 @@
 #ifdef __x86_64__
 
 /* Instruction bytes: Intel SDM volume 2; Go's stack check: cmd/internal/obj/x86/obj6.go, stacksplit(). */
-#define NOP 0x90
+#define NOP	   0x90
 #define BREAKPOINT 0xcc
-#define REX_W 0x48
+#define REX_W	   0x48
 
 static bool starts_with(const uint8_t *code, size_t bytes, const char *pattern, size_t length)
 {
@@ -33,8 +33,11 @@ static bool is_emulated(const uint8_t *code, size_t bytes)
 	return code[0] == 0x0f && bytes > 1 && code[1] >= 0x80 && code[1] <= 0x8f; // jcc near
 }
 
-/* A reason not to probe an instruction at all, or NULL. */
-static const char *refusal(const uint8_t *code, size_t bytes)
+/*
+ * A reason not to probe an instruction at all, or NULL. Kernels 6.18 to 7.1 turn a five-byte nop into a call, which
+ * writes below the stack pointer. Before a function's first own instruction nothing of it lies there yet.
+ */
+static const char *refusal(const uint8_t *code, size_t bytes, bool is_first)
 {
 	if (!bytes)
 		return "the function ends before a place for a probe";
@@ -42,14 +45,15 @@ static const char *refusal(const uint8_t *code, size_t bytes)
 		return "a breakpoint stands there already";
 	if (code[0] == 0xc3 || code[0] == 0xc2)
 		return "it begins with a return";
-	if (STARTS(code, bytes, "\x0f\x1f\x44\x00\x00"))
+	if (!is_first && STARTS(code, bytes, "\x0f\x1f\x44\x00\x00"))
 		return "a five-byte nop: kernels 6.18 to 7.1 damage the red zone there";
 	return NULL;
 }
 
-static int settle(const uint8_t *code, size_t bytes, size_t at, struct ct_probe_point *ret, const char **ret_reason)
+static int settle(const uint8_t *code, size_t bytes, size_t at, bool is_first, struct ct_probe_point *ret,
+		  const char **ret_reason)
 {
-	const char *reason = refusal(code + at, at < bytes ? bytes - at : 0);
+	const char *reason = at < bytes ? refusal(code + at, bytes - at, is_first) : refusal(NULL, 0, is_first);
 
 	if (reason) {
 		*ret_reason = reason;
@@ -62,12 +66,29 @@ static int settle(const uint8_t *code, size_t bytes, size_t at, struct ct_probe_
 	return 0;
 }
 
-/* Length of `lea -N(%rsp),%r12`, which precedes the comparison in functions with large frames; 0 when it is none. */
+/*
+ * Length of what precedes the comparison in functions with large frames, 0 when nothing does: `lea -N(%rsp),%r12`, or
+ * from 4 KiB on `mov %rsp,%r12; sub $N,%r12; jb`.
+ */
 static size_t large_frame(const uint8_t *code, size_t bytes)
 {
+	size_t at = 3;
+
 	if (STARTS(code, bytes, "\x4c\x8d\x64\x24"))
 		return 5;
-	return STARTS(code, bytes, "\x4c\x8d\xa4\x24") ? 8 : 0;
+	if (STARTS(code, bytes, "\x4c\x8d\xa4\x24"))
+		return 8;
+	if (bytes < 16 || !STARTS(code, bytes, "\x49\x89\xe4"))
+		return 0;
+	if (STARTS(code + at, bytes - at, "\x49\x81\xec"))
+		at += 7;
+	else if (STARTS(code + at, bytes - at, "\x49\x83\xec"))
+		at += 4;
+	else
+		return 0;
+	if (code[at] == 0x72)
+		return at + 2;
+	return code[at] == 0x0f && code[at + 1] == 0x82 ? at + 6 : 0;
 }
 
 /* Offset of the jump of the stack check; 0 when the function has none. */
@@ -89,13 +110,17 @@ int ct_probe_point_go(const uint8_t *code, size_t bytes, struct ct_probe_point *
 	struct ct_probe_point point;
 	int rc;
 
+	if (!jump && (large_frame(code, bytes) || STARTS(code, bytes, "\x49\x3b\x66"))) {
+		*ret_reason = "its stack check has a form that is not known";
+		return -ENOTSUP;
+	}
 	if (!jump)
-		return settle(code, bytes, 0, ret, ret_reason);
-	rc = settle(code, bytes, jump + (code[jump] == 0x76 ? 2 : 6), &point, ret_reason);
+		return settle(code, bytes, 0, true, ret, ret_reason);
+	rc = settle(code, bytes, jump + (code[jump] == 0x76 ? 2 : 6), false, &point, ret_reason);
 	if (rc)
 		return rc;
 	if (point.cost == CT_PROBE_SINGLE_STEPPED) // Go up to 1.20 goes on with `sub $N,%rsp`
-		point = (struct ct_probe_point){ jump, CT_PROBE_EMULATED, CT_COOKIE_AT_STACK_CHECK };
+		point = (struct ct_probe_point){jump, CT_PROBE_EMULATED, CT_COOKIE_AT_STACK_CHECK};
 	*ret = point;
 	return 0;
 }
@@ -104,7 +129,7 @@ int ct_probe_point_c(const uint8_t *code, size_t bytes, struct ct_probe_point *r
 {
 	size_t at = STARTS(code, bytes, "\xf3\x0f\x1e\xfa") ? 4 : 0; // endbr64
 
-	return settle(code, bytes, at, ret, ret_reason);
+	return settle(code, bytes, at, true, ret, ret_reason);
 }
 
 /* Bytes of the ModRM byte at `code` with what follows it (SIB, displacement); 0 when cut off. */
@@ -131,53 +156,86 @@ static size_t modrm_length(const uint8_t *code, size_t bytes)
 	return length + (mode == 1 ? 1 : mode == 2 ? 4 : 0);
 }
 
-/* Length of an instruction of the subset Go's compiler uses in small functions; 0 when it is not known here. */
-static size_t instruction_length(const uint8_t *code, size_t bytes)
+/* Prefixes before the opcode, REX included. */
+static size_t prefix_length(const uint8_t *code, size_t bytes)
 {
-	size_t at = 0, operand;
-	uint8_t opcode;
+	size_t at = 0;
 
 	while (at < bytes && at < 4 && (code[at] == 0x66 || code[at] == 0xf0 || code[at] == 0xf2 || code[at] == 0xf3))
 		at++;
-	if (at < bytes && (code[at] & 0xf0) == 0x40)
-		at++;
-	if (at >= bytes)
-		return 0;
-	opcode = code[at++];
+	return at < bytes && (code[at] & 0xf0) == 0x40 ? at + 1 : at;
+}
+
+/* What follows an opcode that has no ModRM byte; -1 for any other. */
+static int plain_operand(uint8_t opcode, bool is_wide)
+{
 	if ((opcode >= 0x50 && opcode <= 0x5f) || opcode == NOP || opcode == 0xc3 || opcode == BREAKPOINT)
-		return at;
-	if ((opcode >= 0x70 && opcode <= 0x7f) || opcode == 0xeb)
-		return at + 1;
-	if (opcode == 0xe8 || opcode == 0xe9)
-		return at + 4;
-	if (opcode >= 0xb8 && opcode <= 0xbf)
-		return at + (at > 1 && (code[at - 2] & 0xf8) == REX_W ? 8 : 4);
-	if (opcode == 0x0f) {
-		if (at >= bytes)
-			return 0;
-		opcode = code[at++];
-		if (opcode >= 0x80 && opcode <= 0x8f)
-			return at + 4;
-		if (opcode == 0x38 || opcode == 0x3a)
-			return 0;
-		operand = modrm_length(code + at, bytes - at);
-		return operand ? at + operand : 0; // movups, movzx, cmov, setcc, nop, cmpxchg, xadd
-	}
-	operand = modrm_length(code + at, bytes - at);
-	if (!operand)
 		return 0;
+	if ((opcode >= 0x70 && opcode <= 0x7f) || opcode == 0xeb)
+		return 1;
+	if (opcode == 0xe8 || opcode == 0xe9)
+		return 4;
+	if (opcode >= 0xb8 && opcode <= 0xbf)
+		return is_wide ? 8 : 4;
+	return -1;
+}
+
+/* Immediate bytes behind the operand of an opcode with a ModRM byte; -1 for an opcode not known here. */
+static int immediate(uint8_t opcode, uint8_t modrm)
+{
 	if (opcode == 0x81 || opcode == 0xc7 || opcode == 0x69)
-		return at + operand + 4;
+		return 4;
 	if (opcode == 0x80 || opcode == 0x83 || opcode == 0xc6 || opcode == 0xc0 || opcode == 0xc1 || opcode == 0x6b)
-		return at + operand + 1;
-	if (opcode == 0xf6 || opcode == 0xf7)
-		return at + operand + ((code[at] >> 3 & 7) < 2 ? (opcode == 0xf6 ? 1 : 4) : 0);
-	if (opcode < 0x40 && (opcode & 7) < 4) // add, or, and, sub, xor, cmp with ModRM
-		return at + operand;
+		return 1;
+	if (opcode == 0xf6 || opcode == 0xf7) // test has one, not, neg, mul, div have none
+		return (modrm >> 3 & 7) >= 2 ? 0 : opcode == 0xf6 ? 1 : 4;
+	if (opcode < 0x40 && (opcode & 7) < 4) // add, or, and, sub, xor, cmp
+		return 0;
 	if ((opcode >= 0x84 && opcode <= 0x8b) || opcode == 0x8d || opcode == 0x63 || opcode == 0xff ||
 	    opcode == 0xd1 || opcode == 0xd3)
-		return at + operand;
-	return 0;
+		return 0;
+	return -1;
+}
+
+/* Two-byte opcodes: jcc near, then those with a ModRM byte and no immediate. */
+static size_t two_byte_length(const uint8_t *code, size_t bytes)
+{
+	size_t operand;
+
+	if (!bytes)
+		return 0;
+	if (code[0] >= 0x80 && code[0] <= 0x8f)
+		return 5;
+	// movups, movaps, movzx, movsx, cmov, setcc, nop, cmpxchg, xadd; others may have an immediate byte
+	if (code[0] != 0x10 && code[0] != 0x11 && code[0] != 0x1f && code[0] != 0x28 && code[0] != 0x29 &&
+	    code[0] != 0x57 && code[0] != 0xef && (code[0] & 0xf0) != 0x40 && (code[0] & 0xf0) != 0x90 &&
+	    code[0] != 0xaf && code[0] != 0xb0 && code[0] != 0xb1 && code[0] != 0xb6 && code[0] != 0xb7 &&
+	    code[0] != 0xbe && code[0] != 0xbf && code[0] != 0xc0 && code[0] != 0xc1)
+		return 0;
+	operand = modrm_length(code + 1, bytes - 1);
+	return operand ? 1 + operand : 0;
+}
+
+/* Length of an instruction of the subset Go's compiler uses in small functions; 0 when it is not known here. */
+static size_t instruction_length(const uint8_t *code, size_t bytes)
+{
+	size_t at = prefix_length(code, bytes), operand;
+	bool is_wide = at && (code[at - 1] & 0xf8) == REX_W;
+	int rest;
+
+	if (at >= bytes)
+		return 0;
+	if (code[at] == 0x0f) {
+		operand = two_byte_length(code + at + 1, bytes - at - 1);
+		return operand ? at + 1 + operand : 0;
+	}
+	rest = plain_operand(code[at], is_wide);
+	operand = rest < 0 ? modrm_length(code + at + 1, bytes - at - 1) : 0;
+	if (operand)
+		rest = immediate(code[at], code[at + 1]);
+	if (rest == 4 && memchr(code, 0x66, at)) // a 16-bit immediate; the branches are never given this prefix
+		rest = 2;
+	return rest < 0 ? 0 : at + 1 + operand + (size_t)rest;
 }
 
 int ct_probe_point_call(const uint8_t *code, size_t bytes, uint64_t address, uint64_t callee, size_t *ret)

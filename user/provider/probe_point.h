@@ -3,8 +3,8 @@
  * Where in a function a probe may stand. Pure: bytes in, offset out.
  *
  * The rules, with what was measured behind them, are in ARCHITECTURE.md: behind Go's stack check, because the first
- * byte runs again after the stack has grown; at an instruction the kernel emulates (push, one-byte nop, jmp, call, jcc),
- * because any other is single-stepped; never inside an instruction.
+ * byte runs again after the stack has grown; at an instruction the kernel emulates (push, one-byte nop, jmp, call,
+ * jcc), because any other is single-stepped; never inside an instruction.
  */
 #pragma once
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provider/process_symbols.h"
 
-#include "base/cleanup.h"
+#include "provider/go_standard.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BINARIES_MAX 256
-#define NAME_BYTES_MAX 512 /* longer names are cut: a hostile symbol table must not fill the stream */
+#define BINARIES_MAX	 256
+#define NAME_BYTES_MAX	 512 /* longer names are cut: a hostile symbol table must not fill the stream */
 #define FRAME_HEAD_BYTES 5
 
 /* One file of the target. `binary` is NULL for a file that could not be read: it is not tried again. */
@@ -16,6 +19,7 @@ struct entry {
 	uint64_t inode, device;
 	int fd;
 	struct ct_binary *binary;
+	bool is_owned;	 /* else it is the target's own executable */
 	bool is_library; /* the C context library itself */
 };
 
@@ -24,7 +28,8 @@ struct ct_process_symbols {
 	struct entry entries[BINARIES_MAX];
 	size_t count;
 	bool is_go;
-	char goroot[NAME_BYTES_MAX]; /* directory of the standard library's sources, with a slash; "" trimmed paths */
+	bool is_linked_in;	     /* the C context library is part of the executable */
+	char goroot[NAME_BYTES_MAX]; /* directory of the standard library's sources, with a slash; "": trimmed */
 };
 
 /* Packed frames under construction. */
@@ -32,37 +37,21 @@ struct packer {
 	char *at;
 	size_t room;
 	uint16_t frames;
+	bool was_refreshed; /* once a path: addresses of generated code are never found */
 };
-
-static void learn_goroot(struct ct_process_symbols *symbols)
-{
-	static const char tail[] = "runtime/proc.go";
-	struct ct_function function;
-	struct ct_location where[CT_LOCATIONS_MAX];
-	struct ct_binary *binary = ct_target_binary(symbols->target);
-	const char *file;
-	size_t length;
-
-	if (ct_binary_find(binary, "runtime.main", &function, 1) < 1 ||
-	    ct_binary_locate(binary, function.start, where, CT_LOCATIONS_MAX) < 1)
-		return;
-	file = where[0].file;
-	length = strlen(file);
-	if (length > sizeof(tail) - 1 && length < sizeof(symbols->goroot) &&
-	    !strcmp(file + length - (sizeof(tail) - 1), tail))
-		memcpy(symbols->goroot, file, length - (sizeof(tail) - 1));
-}
 
 int ct_process_symbols_new(struct ct_target *target, struct ct_process_symbols **ret_symbols, struct ct_error *reterr)
 {
 	struct ct_process_symbols *symbols = calloc(1, sizeof(*symbols));
+	struct ct_function create;
 
 	if (!symbols)
 		return ct_error_set(reterr, -ENOMEM, "no memory for symbols");
 	symbols->target = target;
 	symbols->is_go = ct_target_go_version(target)->minor != 0;
+	symbols->is_linked_in = ct_binary_find(ct_target_binary(target), "cctx_create_", &create, 1) > 0;
 	if (symbols->is_go)
-		learn_goroot(symbols);
+		ct_go_find_root(ct_target_binary(target), symbols->goroot, sizeof(symbols->goroot));
 	*ret_symbols = symbols;
 	return 0;
 }
@@ -70,7 +59,8 @@ int ct_process_symbols_new(struct ct_target *target, struct ct_process_symbols *
 void ct_process_symbols_free(struct ct_process_symbols *symbols)
 {
 	for (size_t i = 0; symbols && i < symbols->count; i++) {
-		ct_binary_free(symbols->entries[i].binary);
+		if (symbols->entries[i].is_owned)
+			ct_binary_free(symbols->entries[i].binary);
 		if (symbols->entries[i].fd >= 0)
 			close(symbols->entries[i].fd);
 	}
@@ -88,9 +78,23 @@ static const struct ct_mapping *mapping_at(const struct ct_target *target, uint6
 	return NULL;
 }
 
-static struct entry *entry_of(struct ct_process_symbols *symbols, const struct ct_mapping *mapping)
+static void open_entry(const struct ct_process_symbols *symbols, const struct ct_mapping *mapping, struct entry *entry)
 {
 	struct ct_function create;
+
+	if (ct_target_is_exe(symbols->target, mapping)) {
+		entry->binary = ct_target_binary(symbols->target);
+		return;
+	}
+	entry->fd = ct_target_open_mapping(symbols->target, mapping);
+	if (entry->fd < 0 || ct_binary_open(entry->fd, mapping->path, &entry->binary, NULL))
+		return;
+	entry->is_owned = true;
+	entry->is_library = ct_binary_find(entry->binary, "cctx_create_", &create, 1) > 0;
+}
+
+static struct entry *entry_of(struct ct_process_symbols *symbols, const struct ct_mapping *mapping)
+{
 	struct entry *entry;
 
 	for (size_t i = 0; i < symbols->count; i++)
@@ -99,12 +103,8 @@ static struct entry *entry_of(struct ct_process_symbols *symbols, const struct c
 	if (symbols->count == BINARIES_MAX)
 		return NULL;
 	entry = &symbols->entries[symbols->count++];
-	*entry = (struct entry){ .inode = mapping->inode, .device = mapping->device };
-	entry->fd = ct_target_open_mapping(symbols->target, mapping);
-	if (entry->fd >= 0 && ct_binary_open(entry->fd, mapping->path, &entry->binary, NULL))
-		entry->binary = NULL;
-	entry->is_library = entry->binary && strstr(mapping->path, ".so") &&
-			    ct_binary_find(entry->binary, "cctx_create_", &create, 1) > 0;
+	*entry = (struct entry){.inode = mapping->inode, .device = mapping->device, .fd = -1};
+	open_entry(symbols, mapping, entry);
 	return entry;
 }
 
@@ -115,8 +115,10 @@ static void pack(struct packer *packer, uint32_t line, uint8_t flags, const char
 	size_t bytes = FRAME_HEAD_BYTES + function_bytes + file_bytes + 2;
 	char *at = packer->at;
 
-	if (bytes > packer->room)
+	if (bytes > packer->room) {
+		packer->room = 0; // the outermost frames are cut, none in between
 		return;
+	}
 	memcpy(at, &line, sizeof(line));
 	at[4] = (char)flags;
 	at += FRAME_HEAD_BYTES;
@@ -130,23 +132,11 @@ static void pack(struct packer *packer, uint32_t line, uint8_t flags, const char
 	packer->frames++;
 }
 
-/*
- * Does a Go function belong to the standard library? By the directory of its source; in -trimpath builds files of the
- * standard library have no version in their path ("net/http/server.go", never "example.com/m@v1/..."), and the first
- * element of its import path has no dot and is not a command's.
- */
-static bool is_standard(const struct ct_process_symbols *symbols, const struct ct_location *where)
+static bool is_own_frame(const struct ct_process_symbols *symbols, const char *function)
 {
-	size_t root = strlen(symbols->goroot);
-	size_t first = strcspn(where->function, "/.");
-	const char *name = where->function;
-
-	if (root)
-		return !strncmp(where->file, symbols->goroot, root);
-	if (where->file[0] == '/' || strchr(where->file, '@') || !strncmp(name, "main.", 5))
-		return false;
-	return name[first] == '.' ? !strncmp(where->file, name, first) && where->file[first] == '/' :
-				    !memchr(name, '.', first) && !strncmp(where->file, name, first);
+	if (symbols->is_go && (!strncmp(function, "context.", 8) || !strcmp(function, "runtime.goexit")))
+		return true;
+	return symbols->is_linked_in && !strncmp(function, "cctx_", 5);
 }
 
 static void pack_locations(struct ct_process_symbols *symbols, struct packer *packer, const struct ct_location *where,
@@ -155,12 +145,10 @@ static void pack_locations(struct ct_process_symbols *symbols, struct packer *pa
 	for (int i = 0; i < count; i++) {
 		uint8_t flags = where[i].is_inlined ? CT_FRAME_INLINED : 0;
 
-		if (symbols->is_go) {
-			if (!strncmp(where[i].function, "context.", 8) || !strcmp(where[i].function, "runtime.goexit"))
-				continue;
-			if (is_standard(symbols, &where[i]))
-				flags |= CT_FRAME_STDLIB;
-		}
+		if (is_own_frame(symbols, where[i].function))
+			continue;
+		if (symbols->is_go && ct_go_is_standard(symbols->goroot, where[i].function, where[i].file))
+			flags |= CT_FRAME_STDLIB;
 		pack(packer, where[i].line, flags, where[i].function, where[i].file);
 	}
 }
@@ -180,8 +168,11 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 	struct entry *entry;
 	int count = 0;
 
-	if (!mapping && !ct_target_refresh(symbols->target)) // a library loaded since
-		mapping = mapping_at(symbols->target, address);
+	if (!mapping && !packer->was_refreshed) { // a library loaded since
+		packer->was_refreshed = true;
+		if (!ct_target_refresh(symbols->target))
+			mapping = mapping_at(symbols->target, address);
+	}
 	entry = mapping ? entry_of(symbols, mapping) : NULL;
 	if (entry && entry->is_library)
 		return;
@@ -200,15 +191,13 @@ int ct_process_symbols_site(struct ct_process_symbols *symbols, const struct ct_
 {
 	struct ct_event_site *site = buffer;
 	uint32_t depth = stack->depth < CT_STACK_FRAMES_MAX ? stack->depth : CT_STACK_FRAMES_MAX;
-	struct packer packer = { .at = (char *)buffer + sizeof(*site) };
+	struct packer packer = {.at = (char *)buffer + sizeof(*site)};
 
 	if (size < sizeof(*site) + FRAME_HEAD_BYTES + 2)
 		return -ENOSPC;
-	packer.room = size - sizeof(*site);
-	if (packer.room > UINT16_MAX)
-		packer.room = UINT16_MAX;
+	packer.room = (size < CT_EVENT_BYTES_MAX ? size : CT_EVENT_BYTES_MAX) - sizeof(*site);
 	*site = (struct ct_event_site){
-		.header = { .time_ns = stack->header.time_ns, .cpu = stack->header.cpu, .type = CT_EVENT_SITE },
+		.header = {.time_ns = stack->header.time_ns, .cpu = stack->header.cpu, .type = CT_EVENT_SITE},
 		.path = stack->path,
 	};
 	for (uint32_t i = 0; i < depth; i++)

@@ -17,21 +17,21 @@ static const struct {
 	uint32_t role;
 	const char *name;
 } roles[] = {
-	{ CT_ROLE_GO_CREATE, "create" },
-	{ CT_ROLE_GO_CREATE_OLD, "create" },
-	{ CT_ROLE_GO_CANCEL, "cancel" },
-	{ CT_ROLE_GO_CANCEL_CLOSURE, "cancel-call" },
-	{ CT_ROLE_GO_TASK_START, "task-start" },
-	{ CT_ROLE_GO_TASK_END, "task-end" },
-	{ CT_ROLE_C_CREATE, "create" },
-	{ CT_ROLE_C_CANCEL, "cancel" },
-	{ CT_ROLE_C_CANCEL_CALL, "cancel-call" },
-	{ CT_ROLE_C_ABANDON, "abandon" },
-	{ CT_ROLE_C_DESTROY, "free" },
-	{ CT_ROLE_C_REQUEST_BEGIN, "request-begin" },
-	{ CT_ROLE_C_REQUEST_END, "request-end" },
-	{ CT_ROLE_C_TASK_BEGIN, "task-start" },
-	{ CT_ROLE_C_TASK_END, "task-end" },
+	{CT_ROLE_GO_CREATE, "create"},
+	{CT_ROLE_GO_CREATE_OLD, "create"},
+	{CT_ROLE_GO_CANCEL, "cancel"},
+	{CT_ROLE_GO_CANCEL_CLOSURE, "cancel-call"},
+	{CT_ROLE_GO_TASK_START, "task-start"},
+	{CT_ROLE_GO_TASK_END, "task-end"},
+	{CT_ROLE_C_CREATE, "create"},
+	{CT_ROLE_C_CANCEL, "cancel"},
+	{CT_ROLE_C_CANCEL_CALL, "cancel-call"},
+	{CT_ROLE_C_ABANDON, "abandon"},
+	{CT_ROLE_C_DESTROY, "free"},
+	{CT_ROLE_C_REQUEST_BEGIN, "request-begin"},
+	{CT_ROLE_C_REQUEST_END, "request-end"},
+	{CT_ROLE_C_TASK_BEGIN, "task-start"},
+	{CT_ROLE_C_TASK_END, "task-end"},
 };
 
 const char *ct_role_name(uint32_t role)
@@ -48,8 +48,9 @@ static int nothing_known(const struct ct_target *target, struct ct_error *reterr
 	int pid = (int)ct_target_pid(target);
 
 	if (version->minor)
-		ct_error_set(reterr, -EOPNOTSUPP, "process %d (%s, %s) has no package context: there is nothing to watch",
-			     pid, ct_target_exe(target), version->text);
+		ct_error_set(reterr, -EOPNOTSUPP,
+			     "process %d (%s, %s) has no package context: there is nothing to watch", pid,
+			     ct_target_exe(target), version->text);
 	else
 		ct_error_set(reterr, -EOPNOTSUPP,
 			     "process %d (%s) is neither a Go program nor uses a C context library that is known", pid,
@@ -64,7 +65,7 @@ int ct_target_plan_all(struct ct_target *target, struct ct_process_config *confi
 	size_t count = 0;
 
 	for (size_t i = 0; ct_providers[i] && count < room; i++) {
-		struct ct_plan plan = { .fd = -1 };
+		struct ct_plan plan = {.fd = -1};
 		int rc = ct_providers[i]->plan(target, config, &plan, reterr);
 
 		if (rc < 0) {

@@ -2,7 +2,7 @@
 #include "provider/target.h"
 
 #include "base/cleanup.h"
-#include "base/time.h"
+#include "provider/identity.h"
 #include "provider/mappings.h"
 
 #include <errno.h>
@@ -22,78 +22,11 @@ struct ct_target {
 	struct ct_binary *binary;
 	struct ct_go_version version;
 	struct ct_mappings mappings;
+	ino_t inode;
+	bool is_found_by_path; /* overlay file systems: maps and stat show different numbers for one file */
 	uint64_t load_bias;
 	uint64_t start_time_ns;
 };
-
-/* Fields of /proc/PID/status and /proc/PID/stat that say what kind of process this is. */
-struct identity {
-	pid_t group;
-	char state;
-	bool has_memory; /* kernel threads have none */
-	uint64_t start_ticks;
-};
-
-static int read_status(pid_t pid, struct identity *ret)
-{
-	_ct_fclose_ FILE *file = NULL;
-	char path[64], line[256];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file)) {
-		sscanf(line, "Tgid: %d", &ret->group);
-		sscanf(line, "State: %c", &ret->state);
-		ret->has_memory |= !strncmp(line, "VmSize:", 7);
-	}
-	return 0;
-}
-
-/* Field 22, counted from behind the last ')': the name before it may contain anything. */
-static int read_start(pid_t pid, struct identity *ret)
-{
-	_ct_close_ int fd = -1;
-	char path[64], text[1024];
-	char *at;
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (length <= 0)
-		return -errno;
-	text[length] = '\0';
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at && sscanf(at, " %" SCNu64, &ret->start_ticks) == 1 ? 0 : -EPROTO;
-}
-
-static int identify(pid_t pid, struct identity *ret, struct ct_error *reterr)
-{
-	int rc = read_status(pid, ret);
-
-	if (pid == getpid())
-		return ct_error_set(reterr, -EINVAL, "process %d is ctxtrace itself", (int)pid);
-	if (rc)
-		return ct_error_set(reterr, -ESRCH, "there is no process %d", (int)pid);
-	if (ret->group != pid) {
-		rc = ct_error_set(reterr, -EINVAL, "%d is a thread of process %d", (int)pid, (int)ret->group);
-		ct_error_hint(reterr, "watch the process: ctxtrace -p %d", (int)ret->group);
-		return rc;
-	}
-	if (ret->state == 'Z' || ret->state == 'X')
-		return ct_error_set(reterr, -ESRCH, "process %d is a zombie: it has ended and waits for its parent",
-				    (int)pid);
-	if (!ret->has_memory)
-		return ct_error_set(reterr, -EINVAL, "process %d is a kernel thread; it has no program to watch",
-				    (int)pid);
-	if (read_start(pid, ret))
-		ret->start_ticks = 0;
-	return 0;
-}
 
 static int open_exe(struct ct_target *target, struct ct_error *reterr)
 {
@@ -120,38 +53,58 @@ static int open_exe(struct ct_target *target, struct ct_error *reterr)
 	return 0;
 }
 
+bool ct_target_is_exe(const struct ct_target *target, const struct ct_mapping *mapping)
+{
+	return target->is_found_by_path ? !strcmp(mapping->path, target->exe) : mapping->inode == target->inode;
+}
+
 uint64_t ct_target_bias(const struct ct_target *target, const struct ct_mapping *mapping,
 			const struct ct_binary *binary)
 {
-	uint64_t start = mapping->start - mapping->offset;
+	const uint64_t page_mask = ~(uint64_t)4095;
+	uint64_t base = ct_binary_base(binary), offset = 0, start;
 
-	// The lowest segment of a file is mapped from offset 0, at or before its other mappings.
+	if (ct_binary_offset(binary, base, &offset))
+		offset = 0; // the base was rounded down to its page
+	offset &= page_mask;
+	start = mapping->start - (mapping->offset - offset);
+	// The lowest segment is mapped at or before the others.
 	for (size_t i = 0; i < target->mappings.count; i++) {
 		const struct ct_mapping *other = &target->mappings.list[i];
 
-		if (other->inode == mapping->inode && other->device == mapping->device && !other->offset &&
+		if (other->inode == mapping->inode && other->device == mapping->device && other->offset == offset &&
 		    other->start <= mapping->start)
 			start = other->start;
 	}
-	return start - ct_binary_base(binary);
+	return start - base;
 }
 
-static int find_load_bias(struct ct_target *target)
+static int find_executable_mapping(struct ct_target *target)
 {
-	struct stat file;
-
-	if (fstat(target->exe_fd, &file))
-		return -errno;
 	for (size_t i = 0; i < target->mappings.count; i++) {
 		const struct ct_mapping *mapping = &target->mappings.list[i];
 
-		// Overlay file systems show another device in maps than stat does, so the number alone decides.
-		if (mapping->inode == file.st_ino) {
+		if (mapping->is_executable && ct_target_is_exe(target, mapping)) {
 			target->load_bias = ct_target_bias(target, mapping, target->binary);
 			return 0;
 		}
 	}
 	return -ENOENT;
+}
+
+static int find_load_bias(struct ct_target *target)
+{
+	struct stat file;
+	int rc;
+
+	if (fstat(target->exe_fd, &file))
+		return -errno;
+	target->inode = file.st_ino;
+	rc = find_executable_mapping(target);
+	if (!rc)
+		return 0;
+	target->is_found_by_path = true;
+	return find_executable_mapping(target);
 }
 
 static int examine(struct ct_target *target, struct ct_error *reterr)
@@ -171,11 +124,23 @@ static int examine(struct ct_target *target, struct ct_error *reterr)
 	return rc;
 }
 
+/* Between two looks at /proc the process may have ended, and its number may name another. */
+static int open_all(struct ct_target *target, uint64_t start_ticks, struct ct_error *reterr)
+{
+	int rc = open_exe(target, reterr);
+
+	if (!rc)
+		rc = examine(target, reterr);
+	if (!rc && !ct_identity_holds(target->pid, start_ticks))
+		rc = ct_error_set(reterr, -ESRCH, "process %d has just ended", (int)target->pid);
+	return rc;
+}
+
 int ct_target_open(pid_t pid, struct ct_target **ret_target, struct ct_error *reterr)
 {
-	struct identity identity = { 0 };
 	struct ct_target *target;
-	int rc = identify(pid, &identity, reterr);
+	uint64_t start_ticks = 0;
+	int rc = ct_identify(pid, &start_ticks, reterr);
 
 	if (rc)
 		return rc;
@@ -184,11 +149,9 @@ int ct_target_open(pid_t pid, struct ct_target **ret_target, struct ct_error *re
 		return ct_error_set(reterr, -ENOMEM, "no memory");
 	target->pid = pid;
 	target->exe_fd = -1;
-	target->start_time_ns = identity.start_ticks * (CT_NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	target->start_time_ns = ct_start_time(start_ticks);
 	target->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	rc = open_exe(target, reterr);
-	if (!rc)
-		rc = examine(target, reterr);
+	rc = open_all(target, start_ticks, reterr);
 	if (rc)
 		ct_target_free(target);
 	else
@@ -282,26 +245,38 @@ int ct_target_refresh(struct ct_target *target)
 	return 0;
 }
 
-int ct_target_open_mapping(const struct ct_target *target, const struct ct_mapping *mapping)
+/* By name, in the target's own file system: what stands there now may be anything, a FIFO for one. */
+static int open_by_name(const struct ct_target *target, const struct ct_mapping *mapping)
 {
 	char path[PATH_MAX + 64];
+	_ct_close_ int fd = -1;
+	struct stat file;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)target->pid, mapping->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &file))
+		return -errno;
+	if (!S_ISREG(file.st_mode) || (file.st_ino != mapping->inode && !target->is_found_by_path))
+		return -ESTALE;
+	return ct_move_fd(fd);
+}
+
+int ct_target_open_mapping(const struct ct_target *target, const struct ct_mapping *mapping)
+{
+	char path[128];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)target->pid, mapping->start,
 		 mapping->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	// Without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: by name, in the target's own file system.
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)target->pid, mapping->path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	// Without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE that is refused.
+	return fd >= 0 ? fd : open_by_name(target, mapping);
 }
 
 int ct_target_read(const struct ct_target *target, uint64_t address, void *buffer, size_t bytes)
 {
-	struct iovec local = { buffer, bytes };
-	struct iovec remote = { (void *)(uintptr_t)address, bytes };
+	struct iovec local = {buffer, bytes};
+	struct iovec remote = {(void *)(uintptr_t)address, bytes};
 	ssize_t got = process_vm_readv(target->pid, &local, 1, &remote, 1, 0);
 
 	if (got < 0)

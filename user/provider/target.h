@@ -88,6 +88,9 @@ int ct_target_refresh(struct ct_target *target);
 uint64_t ct_target_bias(const struct ct_target *target, const struct ct_mapping *mapping,
 			const struct ct_binary *binary);
 
+/** Does a mapping show the target's executable? */
+bool ct_target_is_exe(const struct ct_target *target, const struct ct_mapping *mapping);
+
 /** Open the file behind a mapping, deleted or not. @return a descriptor to be closed, or negative errno. */
 int ct_target_open_mapping(const struct ct_target *target, const struct ct_mapping *mapping);
 
