@@ -46,6 +46,12 @@ enum ct_go_receiver {
 #define CT_COOKIE_ROLE(cookie) ((__u32)((cookie) & 0xff))
 #define CT_COOKIE_ARGUMENT(cookie) ((__u32)((cookie) >> 8 & 0xff))
 
+/**
+ * May be added to a cookie: the probed instruction is the `jbe` of Go's stack check (Go 1.17-1.20, where what follows
+ * it would be single-stepped). A hit that is about to grow the stack is skipped: the function will begin again.
+ */
+#define CT_COOKIE_AT_STACK_CHECK (1ull << 16)
+
 /** Half-open range of addresses. Empty when `end` is 0. */
 struct ct_range {
 	__u64 start;
@@ -77,6 +83,7 @@ enum ct_go_caller {
 	CT_CALLER_PROPAGATE = 2,	 /**< propagateCancel: born of a dead parent. */
 	CT_CALLER_WITH_DEADLINE = 3,	 /**< WithDeadline[Cause] itself: born past its deadline. */
 	CT_CALLER_CANCEL = 4,		 /**< (*cancelCtx).cancel: cascade. */
+	CT_CALLER_WATCHER = 5,		 /**< The goroutine of propagateCancel for a foreign parent. May be empty. */
 	CT_CALLER_END = 8,
 };
 
@@ -95,6 +102,16 @@ struct ct_go_config {
 	__u32 context_deadline; /**< Offset of the deadline in timerCtx. */
 	__u32 timer_is_split;	/**< Go 1.20: timerCtx points to a separately allocated cancelCtx. */
 	__u32 cancel_has_cause; /**< Go 1.20 and newer: cancel methods take a cause. */
+	/*
+	 * What a goroutine captured, from the function value it starts with. How many words belong to that object is
+	 * told by its span; without `heap_arenas` only the first pair is looked at, which always does.
+	 */
+	__u64 heap_arenas;	/**< Address of the second-level array of heap arenas (value of mheap_.arenas[0]). */
+	__u64 heap_base;	/**< Added to an address before it is shifted to an arena number: arenaBaseOffset. */
+	__u32 arena_spans;	/**< Offset of heapArena.spans. */
+	__u32 span_elem_bytes;	/**< Offset of mspan.elemsize. */
+	__u32 g_sched_ctxt;	/**< Offset of g.sched.ctxt; 0: captured contexts are not looked for. */
+	__u32 pad;
 };
 
 /** One process. */

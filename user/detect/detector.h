@@ -46,6 +46,7 @@ struct ct_group {
 	uint32_t count;
 	uint32_t across_gap; /**< Of these alive across a gap. */
 	uint32_t seen_once;  /**< Of these lost in one reading of the memory so far. */
+	uint32_t guarded;    /**< Of these where a reading could not be sure. */
 	uint32_t in_window;  /**< Of these seen being made. */
 	uint32_t parent;     /**< Index of the shared parent, CT_INDEX_NONE for none. */
 	uint64_t anchor;
@@ -113,8 +114,8 @@ bool ct_context_is_judged(const struct ct_detect_input *input, const struct ct_c
  */
 bool ct_context_is_lost(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim);
 
-/** @return true when a cancel function was there after a collection that would have taken a dropped one. */
-bool ct_context_is_held(const struct ct_detect_input *input, const struct ct_context *context);
+/** @return true when the memory looks as if it were lost, but the last reading could not be sure of that. */
+bool ct_context_is_guarded(const struct ct_detect_input *input, const struct ct_context *context);
 
 /** @return true while its own timer will end it. */
 bool ct_context_is_armed(const struct ct_detect_input *input, const struct ct_context *context);

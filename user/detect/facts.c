@@ -48,14 +48,6 @@ bool ct_context_is_lost(const struct ct_detect_input *input, const struct ct_con
 	return true;
 }
 
-bool ct_context_is_held(const struct ct_detect_input *input, const struct ct_context *context)
-{
-	if (context->state & (CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED))
-		return false;
-	// A reading tells only what differs from the stream, so a context it passed over in silence is held.
-	return context->state & CT_CONTEXT_HELD || context->created_ns < input->window->collected_before_ns;
-}
-
 bool ct_context_is_armed(const struct ct_detect_input *input, const struct ct_context *context)
 {
 	return context->kind == CT_KIND_DEADLINE && ct_context_retention(input, context) & CT_RETAINED_TIMER &&
@@ -73,14 +65,24 @@ bool ct_context_is_ending(const struct ct_detect_input *input, const struct ct_c
 
 bool ct_context_is_in_request(const struct ct_detect_input *input, const struct ct_context *context)
 {
+	const uint16_t served = CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER | CT_CONTEXT_ENDED;
+
 	for (int hops = 0; context; hops++) {
 		if (hops == CT_ANCESTORS_MAX)
 			return true;
-		if (context->state & CT_CONTEXT_REQUEST && !(context->state & CT_CONTEXT_ENDED))
+		if ((context->state & served) == CT_CONTEXT_REQUEST)
 			return true;
 		context = ct_tree_parent(input->tree, context);
 	}
 	return false;
+}
+
+/* After a whole collection only three answers are left, and memory gave neither of the other two. */
+bool ct_context_is_guarded(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	const uint16_t answers = CT_CONTEXT_HELD | CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED;
+
+	return context->created_ns < input->window->collected_before_ns && !(context->state & answers);
 }
 
 static bool keeps_children(const struct ct_context *parent)

@@ -158,6 +158,7 @@ static void gather(struct ct_group *group, const struct ct_detect_input *input, 
 	group->retained_by |= ct_context_retention(input, context);
 	group->retained_bytes += ct_context_bytes(input, context);
 	group->across_gap += !!(context->state & CT_CONTEXT_GAP);
+	group->guarded += ct_context_is_guarded(input, context);
 	group->seen_once += !!(context->state & CT_CONTEXT_LOST_ONCE);
 	if (input->totals->requests_live && !group->is_in_request)
 		group->is_in_request = ct_context_is_in_request(input, context);

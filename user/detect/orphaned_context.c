@@ -3,7 +3,7 @@
  * orphaned-context: its cancel function exists, but its maker and its request have ended, and it is older than ten
  * times the p99 lifetime of its site. Age is no proof, so this is a suspicion at most, and every doubt is in favour of
  * the program: in Go a collection must have shown that the cancel function really is held (before that the context is
- * `undecided`), and what was alive across a gap may have ended unseen.
+ * `undecided`), what was alive across a gap may have ended unseen, and in a process that has exited every maker is gone.
  */
 #include "detect/detector.h"
 
@@ -18,7 +18,9 @@ static bool is_candidate(const struct ct_detect_input *input, const struct ct_co
 		return false;
 	if (context->kind == CT_KIND_AFTER_FUNC || context->site == CT_SITE_UNKNOWN || input->is_weakened)
 		return false;
-	return input->window->runtime != CT_RUNTIME_GO || ct_context_is_held(input, context);
+	if (input->window->has_ended && input->window->end_reason == CT_END_TARGET_EXIT)
+		return false;
+	return input->window->runtime != CT_RUNTIME_GO || context->state & CT_CONTEXT_HELD;
 }
 
 static bool claims(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)

@@ -16,13 +16,14 @@
 
 static bool claims(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)
 {
-	const uint16_t settled = CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED | CT_CONTEXT_ABANDONED;
+	const uint16_t settled =
+		CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED | CT_CONTEXT_ABANDONED | CT_CONTEXT_HELD | CT_CONTEXT_DEFERRED;
 
 	(void)claim;
 	if (input->window->runtime != CT_RUNTIME_GO || !(context->state & CT_CONTEXT_MAKER_GONE))
 		return false;
-	return !(context->state & settled) && !ct_context_is_held(input, context) &&
-	       ct_context_is_judged(input, context) && !ct_context_is_ending(input, context);
+	return !(context->state & settled) && ct_context_is_judged(input, context) &&
+	       !ct_context_is_ending(input, context);
 }
 
 const struct ct_detector ct_detector_undecided = {
@@ -67,6 +68,9 @@ void ct_undecided_explain(const struct ct_detect_input *input, const struct ct_g
 {
 	if (!input->totals->scans)
 		explain_reading(input, why);
+	else if (group->guarded == group->count)
+		ct_text_add(why, "no cancel function was found, but its pointer is on a goroutine's stack or the memory "
+				 "around it was being collected: run the target until a later reading is sure");
 	else if (group->seen_once == group->count)
 		ct_text_add(why, "lost in the last reading of the memory; a second reading that agrees is missing: "
 				 "watch a few seconds longer");

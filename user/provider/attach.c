@@ -76,7 +76,9 @@ static enum program program_of(uint64_t cookie)
 static struct bpf_program *program_by_number(const struct ctxtrace_bpf *skeleton, enum program program)
 {
 	struct bpf_program *const programs[PROGRAM_COUNT] = {
+		[PROGRAM_GO_END] = skeleton->progs.go_end,
 		[PROGRAM_C_END] = skeleton->progs.c_end,
+		[PROGRAM_GO_BEGIN] = skeleton->progs.go_begin,
 		[PROGRAM_C_BEGIN] = skeleton->progs.c_begin,
 	};
 
@@ -137,8 +139,6 @@ static int prepare_programs(const struct attaching *attaching, struct ctxtrace_b
 	for (enum program i = 0; i < PROGRAM_COUNT && !err; i++) {
 		struct bpf_program *program = program_by_number(skeleton, i);
 
-		if (!program)
-			continue;
 		err = bpf_program__set_autoload(program, is_wanted(attaching, i));
 		if (!err && attaching->attach->figures.is_multi)
 			err = bpf_program__set_expected_attach_type(
