@@ -14,6 +14,29 @@ from e2e_go import build
 from e2e_process import Agent, Process, Target, demo
 
 USAGE, ATTACH = 2, 3
+WRONG = []
+
+
+def refusals(name):
+    """A case made of refused(): all are run, then all failures are told."""
+    def register(function):
+        def run():
+            function()
+            check(not WRONG, f"{len(WRONG)} refusals are not as promised:\n" + "\n".join(WRONG))
+        return case(name)(run)
+    return register
+
+
+def _faults(done, errors, status, words):
+    if done.returncode != status:
+        yield f"status should be {status}"
+    if done.stdout != "":
+        yield f"standard output should be empty, has {done.stdout[:100]!r}"
+    if len(errors) != 1 or not errors[0].startswith("ctxtrace: "):
+        yield "one line is wanted"
+    for word in words:
+        if word.lower() not in done.stderr.lower():
+            yield f"{word!r} should be named"
 
 
 def refused(arguments, status, *words, command=None, **options):
@@ -24,14 +47,12 @@ def refused(arguments, status, *words, command=None, **options):
     errors = done.stderr.splitlines()
     said = f"{' '.join(line[1:])}: status {done.returncode}, stderr {errors}"
     note(said)
-    check(done.returncode == status, f"status should be {status}: {said}")
-    check(done.stdout == "", f"standard output should be empty, has {done.stdout[:300]!r}: {said}")
-    check(len(errors) == 1 and errors[0].startswith("ctxtrace: "), f"one line is wanted: {said}")
-    for word in words:
-        check(word.lower() in errors[0].lower(), f"{word!r} should be named: {said}")
+    faults = list(_faults(done, errors, status, words))
+    if faults:
+        WRONG.append(f"{'; '.join(faults)}: {said}")
 
 
-@case("usage")
+@refusals("usage")
 def usage():
     pid = os.getppid()
     for arguments, word in (
@@ -45,7 +66,7 @@ def usage():
         refused(arguments, USAGE, word)
 
 
-@case("files")
+@refusals("files")
 def files():
     pid = os.getppid()
     with tempfile.TemporaryDirectory() as directory:
@@ -74,7 +95,7 @@ def full_device():
     check(done.stdout == "", "standard output should be empty")
 
 
-@case("no_process")
+@refusals("no_process")
 def no_process():
     need_bpf()
     ended = subprocess.Popen(["/bin/true"])
@@ -86,7 +107,7 @@ def no_process():
     zombie.wait()
 
 
-@case("no_target")
+@refusals("no_target")
 def no_target():
     """Programs without contexts."""
     need_bpf()
@@ -99,19 +120,19 @@ def no_target():
         refused(["-p", target.pid], ATTACH, str(target.pid))
 
 
-@case("go_without_context")
+@refusals("go_without_context")
 def go_without_context():
     need_bpf()
     with Target([build("./go_plain")]) as target:
         refused(["-p", target.pid], ATTACH, "context")
 
 
-@case("itself")
+@refusals("itself")
 def itself():
     refused([], ATTACH, command=["/bin/sh", "-c", 'exec "$0" -p $$', environment("CTXTRACE_BIN")])
 
 
-@case("kernel_thread")
+@refusals("kernel_thread")
 def kernel_thread():
     try:
         with open("/proc/2/comm", encoding="ascii") as comm:
@@ -123,7 +144,7 @@ def kernel_thread():
     refused(["-p", 2], ATTACH, "kernel thread")
 
 
-@case("not_root")
+@refusals("not_root")
 def not_root():
     """Neither another's process nor one's own can be watched; the missing capabilities are named."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
@@ -149,7 +170,7 @@ def recording(directory):
     return pathlib.Path(path).read_bytes()
 
 
-@case("recordings")
+@refusals("recordings")
 def recordings():
     """Empty, truncated, one bit flipped, of a newer version."""
     need_bpf()
