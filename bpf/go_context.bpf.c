@@ -21,24 +21,24 @@ struct go_create {
 	struct ct_go_interface parent;
 };
 
-/* Go 1.21 and newer: func (c *cancelCtx) propagateCancel(parent Context, child canceler). */
-static __always_inline struct go_create read_create(const struct pt_regs *regs)
+/*
+ * Go 1.21 and newer: func (c *cancelCtx) propagateCancel(parent Context, child canceler).
+ * Go 1.17-1.20:      func propagateCancel(parent Context, child canceler): no receiver.
+ * All registers are read before one is chosen: the compiler would choose the register's address instead, and the
+ * verifier allows no computed offset into the registers.
+ */
+static __always_inline struct go_create read_create(const struct pt_regs *regs, bool is_old)
 {
-	return (struct go_create){
-		.context = ct_go_argument4(regs),
-		.child_itab = ct_go_argument3(regs),
-		.parent = { ct_go_argument1(regs), ct_go_argument2(regs) },
+	__u64 words[] = {
+		ct_go_argument0(regs), ct_go_argument1(regs), ct_go_argument2(regs),
+		ct_go_argument3(regs), ct_go_argument4(regs),
 	};
-}
 
-/* Go 1.17-1.20: func propagateCancel(parent Context, child canceler). */
-static __always_inline struct go_create read_create_old(const struct pt_regs *regs)
-{
-	return (struct go_create){
-		.context = ct_go_argument3(regs),
-		.child_itab = ct_go_argument2(regs),
-		.parent = { ct_go_argument0(regs), ct_go_argument1(regs) },
-	};
+	for (int i = 0; i < 5; i++)
+		barrier_var(words[i]);
+	if (is_old)
+		return (struct go_create){ words[3], words[2], { words[0], words[1] } };
+	return (struct go_create){ words[4], words[3], { words[1], words[2] } };
 }
 
 static __always_inline __u8 kind_of_child(const struct ct_go_config *go, __u64 itab)
@@ -126,7 +126,7 @@ int go_begin(struct pt_regs *regs)
 	}
 	if (role != CT_ROLE_GO_CREATE && role != CT_ROLE_GO_CREATE_OLD)
 		return 0;
-	create = role == CT_ROLE_GO_CREATE ? read_create(regs) : read_create_old(regs);
+	create = read_create(regs, role == CT_ROLE_GO_CREATE_OLD);
 	on_create(regs, config, &create);
 	return 0;
 }
