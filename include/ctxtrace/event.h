@@ -322,6 +322,8 @@ enum ct_observed_state {
 
 /** Flag of OBSERVED: its cancel function waits on a goroutine's defer list; `task` is that goroutine. */
 #define CT_OBSERVED_DEFERRED 0x01
+/** Flag of OBSERVED, with UNDECIDED: the memory was just changing (a collection, a torn map): earlier answers stand. */
+#define CT_OBSERVED_IN_FLUX 0x02
 
 /** One context as memory shows it. Sent when it differs from what the stream said so far. */
 struct ct_event_observed {

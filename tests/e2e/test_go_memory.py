@@ -16,12 +16,13 @@ CONNECTIONS = 10000
 ACCEPT = ("main.acceptConnection", *marked_line(SOURCES / "go_held" / "main.go", "accept"))
 
 
-def held(*commands):
+def held(*commands, every=0):
     """The report on the table of connections after these commands, the attach being complete before the first."""
     with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
         with Agent(*WATCH, pid=target.pid) as agent:
             for command in commands:
                 target.tell(command)
+                time.sleep(every)
             report = agent.finish()
         target.end()
     report.expect_complete()
@@ -43,7 +44,8 @@ def held_before_collection():
 @case("held_collected")
 def held_after_collection():
     need_bpf()
-    report = held("go", "gc")
+    # A reading between the making and a collection is needed to know that the collection came later.
+    report = held("go", "gc", "gc", "gc", every=1.5)
     expect_silent(report)
     report.expect(not report["undecided"], "memory says that each is held: nothing is undecided")
 

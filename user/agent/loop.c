@@ -21,7 +21,8 @@
 #define TICK_NS (250 * CT_NSEC_PER_MSEC)
 #define JUDGE_NS CT_NSEC_PER_SEC
 #define JUDGE_SHARE 50 /* judging costs less than a fiftieth of the time */
-#define LAST_SCANS_MAX 4
+/* Two readings at least this far apart are needed for a proof, so one is due this long before the end. */
+#define LAST_READING_NS (CT_NSEC_PER_SEC + 50 * CT_NSEC_PER_MSEC)
 
 /* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
 static int take(void *opaque, const struct ct_event *event)
@@ -87,6 +88,15 @@ static void scan(struct ct_live *live)
 		live->error = rc;
 }
 
+static bool is_scan_due(struct ct_live *live, uint64_t now_ns)
+{
+	uint64_t last_ns = live->end_ns - LAST_READING_NS;
+
+	if (now_ns < last_ns && live->scanner.next_ns > last_ns)
+		live->scanner.next_ns = last_ns;
+	return ct_scanner_is_due(&live->scanner, live->pipeline, now_ns);
+}
+
 static void on_timer(struct ct_live *live)
 {
 	uint64_t now_ns = ct_clock_ns();
@@ -94,7 +104,7 @@ static void on_timer(struct ct_live *live)
 	drain(live);
 	if (now_ns >= live->tick_ns)
 		tick(live, now_ns);
-	if (ct_scanner_is_due(&live->scanner, live->pipeline, now_ns))
+	if (is_scan_due(live, now_ns))
 		scan(live);
 	if (now_ns >= live->judge_ns)
 		judge(live, now_ns);
@@ -185,30 +195,30 @@ static void on_ready(struct ct_live *live, int fd)
 	}
 }
 
-static bool is_wanted_twice(const struct ct_live *live)
+static void wait_for_last_reading(struct ct_live *live)
 {
-	return live->scanner.census && !live->has_exited && live->scanner.is_suspicious;
+	uint64_t until_ns = ct_clock_ns() + LAST_READING_NS;
+
+	while (ct_clock_ns() < until_ns && !live->has_exited && !live->error) {
+		struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+
+		if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
+			live->has_exited = true;
+		drain(live);
+	}
 }
 
-/* The last word of memory: a suspicion gets its second reading before the report. */
+/* The last word of memory. What it says for the first time of an old context is asked once more before the report. */
 static void last_scans(struct ct_live *live)
 {
 	if (!live->scanner.census || live->has_exited)
 		return;
 	scan(live);
-	for (int i = 1; i < LAST_SCANS_MAX && is_wanted_twice(live) && !live->error; i++) {
-		uint64_t until_ns = ct_clock_ns() + CT_NSEC_PER_SEC + 50 * CT_NSEC_PER_MSEC;
-
-		while (ct_clock_ns() < until_ns && !live->has_exited) {
-			struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
-
-			if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
-				live->has_exited = true;
-			drain(live);
-		}
-		if (!live->has_exited)
-			scan(live);
-	}
+	if (!live->scanner.is_suspicious)
+		return;
+	wait_for_last_reading(live);
+	if (!live->has_exited)
+		scan(live);
 }
 
 static int push_end(struct ct_live *live)

@@ -78,7 +78,8 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 	struct ct_event_observed event = {
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = CT_EVENT_OBSERVED,
-			    .flags = seen->task ? CT_OBSERVED_DEFERRED : 0 },
+			    .flags = (uint8_t)((seen->task ? CT_OBSERVED_DEFERRED : 0) |
+					       (seen->is_in_flux ? CT_OBSERVED_IN_FLUX : 0)) },
 		.context = seen->address,
 		.parent = seen->parent,
 		.deadline_ns = seen->deadline_ns,
@@ -90,9 +91,16 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 		.parent_kind = seen->parent_kind,
 	};
 
-	if (seen->state == CT_OBSERVED_LOST && !(reading->error))
-		reading->scanner->is_suspicious = true;
 	push(reading, &event, sizeof(event));
+}
+
+/* Is it lost, and old enough to be spoken of once a second reading agrees? */
+static bool is_suspicion(const struct reading *reading, const struct ct_context *context,
+			 const struct ct_census_context *seen)
+{
+	uint64_t age_ns = reading->result.began_ns - context->created_ns;
+
+	return seen->state == CT_OBSERVED_LOST && age_ns >= reading->pipeline->options->min_age_ns;
 }
 
 /* Does memory say anything the stream has not said yet? */
@@ -116,8 +124,10 @@ static void compare_one(struct reading *reading, const struct ct_context *contex
 	struct ct_census_context gone = { .address = context->address, .kind = context->kind };
 
 	if (seen) {
-		if (differs(context, seen))
-			push_observed(reading, seen);
+		if (!differs(context, seen))
+			return;
+		reading->scanner->is_suspicious |= is_suspicion(reading, context, seen);
+		push_observed(reading, seen);
 		return;
 	}
 	gone.state = (uint8_t)ct_census_state_of(reading->scanner->census, &reading->result, context->address);

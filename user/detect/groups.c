@@ -165,10 +165,19 @@ static void gather(struct ct_group *group, const struct ct_detect_input *input, 
 	group->count++;
 }
 
+/* Id of the parent that still has it, or 0: a parent that has ended or was detached from says nothing about a site. */
+static uint64_t live_parent_of(const struct ct_tree *tree, const struct ct_context *context)
+{
+	const struct ct_context *parent = ct_tree_parent(tree, context);
+
+	if (!parent || parent->state & CT_CONTEXT_ENDED || context->state & CT_CONTEXT_DETACHED)
+		return 0;
+	return parent->id;
+}
+
 int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
 		  const struct ct_context *context, const struct ct_claim *claim)
 {
-	const struct ct_context *parent = ct_tree_parent(input->tree, context);
 	struct ct_group key = {
 		.detector = detector,
 		.context_kind = context->kind,
@@ -180,7 +189,7 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 	struct ct_group *group;
 
 	if (context->site == CT_SITE_UNKNOWN && !claim->anchor)
-		key.anchor = parent ? parent->id : 0;
+		key.anchor = live_parent_of(input->tree, context);
 	group = find_or_add(groups, &key);
 	if (!group)
 		return -ENOMEM;

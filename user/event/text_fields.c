@@ -29,7 +29,7 @@ static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
 static const char *const scan_flags[] = { "complete", NULL };
-static const char *const observed_flags[] = { "deferred", NULL };
+static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 
 const struct ct_field ct_header_fields[] = {

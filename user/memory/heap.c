@@ -212,12 +212,12 @@ static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span
 	return 0;
 }
 
-/* 0: swept since the last collection began; 3: swept, and cached by a P since. */
+/* 0: swept since the last collection began; 3: swept, and cached by a P since. A collection later, these are 2 and 5. */
 static bool is_swept(const struct ct_heap *heap, const struct ct_span *span)
 {
 	uint32_t ahead = span->sweepgen - heap->sweepgen;
 
-	return ahead == 0 || ahead == 3;
+	return ahead == 0 || ahead == 3 || ahead == 2 || ahead == 5;
 }
 
 static bool is_same_span(const struct ct_span *a, const struct ct_span *b)

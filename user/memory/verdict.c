@@ -52,15 +52,27 @@ static bool is_parent_torn(struct ct_scan *scan, const struct ct_candidate *cand
 	return parent && parent->flags & CT_SEEN_TORN_MAP;
 }
 
-static uint8_t state_of(struct ct_scan *scan, const struct ct_candidate *candidate)
+/* Nothing can be told this time, and what was told before is not contradicted. */
+static void set_in_flux(struct ct_candidate *candidate)
+{
+	candidate->seen.state = CT_OBSERVED_UNDECIDED;
+	candidate->seen.is_in_flux = true;
+}
+
+static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 {
 	if (candidate->flags & CT_SEEN_OWNED)
-		return CT_OBSERVED_HELD;
-	if (candidate->flags & (CT_SEEN_UNSWEPT | CT_SEEN_REACHED))
-		return CT_OBSERVED_UNDECIDED;
-	if (!candidate->seen.retained_by)
-		return is_parent_torn(scan, candidate) ? CT_OBSERVED_UNDECIDED : CT_OBSERVED_UNRETAINED;
-	return CT_OBSERVED_LOST;
+		candidate->seen.state = CT_OBSERVED_HELD;
+	else if (candidate->flags & CT_SEEN_REACHED)
+		candidate->seen.state = CT_OBSERVED_UNDECIDED;
+	else if (candidate->flags & CT_SEEN_UNSWEPT)
+		set_in_flux(candidate);
+	else if (candidate->seen.retained_by)
+		candidate->seen.state = CT_OBSERVED_LOST;
+	else if (is_parent_torn(scan, candidate))
+		set_in_flux(candidate);
+	else
+		candidate->seen.state = CT_OBSERVED_UNRETAINED;
 }
 
 /* Is it still allocated, swept and not cancelled, now that everything else was read? */
@@ -73,7 +85,7 @@ static void confirm(const struct ct_span_view *view, struct ct_candidate *candid
 	    ct_load64(view->data + (size_t)index * view->span.element_bytes + CT_CONTEXT_ERR))
 		candidate->seen.state = CT_OBSERVED_CANCELLED; // ended meanwhile: left out of the result
 	else if (!view->is_swept)
-		candidate->seen.state = CT_OBSERVED_UNDECIDED;
+		set_in_flux(candidate);
 }
 
 /* Candidates that look lost are asked again, a span at a time. */
@@ -96,7 +108,7 @@ static int confirm_lost(struct ct_scan *scan)
 		if (rc == -ESRCH)
 			return rc;
 		if (rc || !own)
-			candidate->seen.state = CT_OBSERVED_UNDECIDED;
+			set_in_flux(candidate);
 		else
 			confirm(&census->view, candidate);
 	}
@@ -117,7 +129,7 @@ int ct_scan_judge(struct ct_scan *scan)
 		guess_kind(scan, candidate, false);
 		if (candidate->seen.kind != CT_KIND_DEADLINE)
 			candidate->seen.deadline_ns = 0;
-		candidate->seen.state = state_of(scan, candidate);
+		set_state(scan, candidate);
 	}
 	return confirm_lost(scan);
 }

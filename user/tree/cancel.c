@@ -20,7 +20,17 @@ static uint32_t context_of(struct ct_tree *tree, uint64_t address, uint64_t time
 	return context->state & CT_CONTEXT_ADOPTED ? index : CT_INDEX_NONE;
 }
 
-/* The end of a context nobody knew: adopted and ended in one go. */
+static void count_call(struct ct_tree *tree, const struct ct_ended *ended)
+{
+	tree->totals.cancel_called++;
+	if (!ended)
+		return;
+	ct_tree_site_at(tree, ended->site)->cancel_called++;
+	if (ended->group != CT_INDEX_NONE)
+		tree->groups[ended->group].late++;
+}
+
+/* The end of a context nobody knew: adopted and ended in one go. Unless it has just ended. */
 static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *cancel)
 {
 	struct ct_ended *ended = ct_ended_find(tree, cancel->context);
@@ -28,6 +38,10 @@ static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *c
 	if (ended && ended->is_inferred) {
 		ended->is_inferred = false;
 		tree->totals.late++; // its end was concluded from something that came before
+		return;
+	}
+	if (ended && cancel->reason == CT_REASON_EXPLICIT) {
+		count_call(tree, ended); // two calls at once: neither probe saw the other's end
 		return;
 	}
 	tree->totals.unmatched++;
@@ -77,7 +91,6 @@ int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, con
 {
 	const struct ct_event_cancel_call *call = event->cancel_call;
 	struct ct_ending ending = { .time_ns = call->header.time_ns, .is_inferred = true };
-	struct ct_ended *ended;
 	uint32_t index;
 	bool is_late;
 
@@ -88,13 +101,7 @@ int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, con
 		ending.reason = ct_context_infer_reason(tree, index, ending.time_ns);
 		*ret_context = ct_context_end(tree, index, &ending);
 	}
-	tree->totals.cancel_called++;
-	ended = ct_ended_find(tree, call->context);
-	if (!ended)
-		return 0;
-	ct_tree_site_at(tree, ended->site)->cancel_called++;
-	if (ended->group != CT_INDEX_NONE)
-		tree->groups[ended->group].late++;
+	count_call(tree, ct_ended_find(tree, call->context));
 	return 0;
 }
 

@@ -127,7 +127,8 @@ static void step(struct ct_map *map)
 
 static int start_replacing(struct ct_map *map)
 {
-	uint64_t wanted = (uint64_t)map->count * 15 / 7;
+	// What is inserted while the old table is moved goes to the new one too, however few are left of the old.
+	uint64_t wanted = ((uint64_t)map->count + map->now.capacity / MOVE_STEP) * 15 / 7;
 	uint32_t capacity = wanted > CAPACITY_MIN ? (uint32_t)wanted : CAPACITY_MIN;
 	uint32_t *slots = ct_resize(map->allocator, NULL, (size_t)capacity * sizeof(*slots));
 

@@ -79,8 +79,10 @@ static void observe_lost(struct ct_tree *tree, uint32_t index)
 static void observe_live(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
+	bool is_in_flux = seen->header.flags & CT_OBSERVED_IN_FLUX;
 
-	context->retained_by = seen->retained_by & 7;
+	if (!is_in_flux)
+		context->retained_by = seen->retained_by & 7;
 	context->state &= (uint16_t)~CT_CONTEXT_DEFERRED;
 	if (seen->header.flags & CT_OBSERVED_DEFERRED) {
 		context->state |= CT_CONTEXT_DEFERRED;
@@ -90,7 +92,9 @@ static void observe_live(struct ct_tree *tree, uint32_t index, const struct ct_e
 		observe_lost(tree, index);
 		return;
 	}
-	context->state &= (uint16_t)~(CT_CONTEXT_LOST_ONCE | CT_CONTEXT_UNRETAINED);
+	// A cancel function that is there again, or a pointer on a stack, refutes whatever was said before.
+	if (!is_in_flux)
+		context->state &= (uint16_t)~(CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED);
 	if (seen->state == CT_OBSERVED_UNRETAINED)
 		context->state |= CT_CONTEXT_UNRETAINED;
 	if (seen->state == CT_OBSERVED_UNDECIDED)
