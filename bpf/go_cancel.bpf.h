@@ -80,7 +80,8 @@ static __always_inline enum ct_go_verdict ct_go_judge_other(const struct ct_go_c
 							    const struct ct_go_cancel *hit)
 {
 	bool is_parent = ct_go_called_by(go, hit->return_address, CT_CALLER_CANCEL) ||
-			 ct_go_called_by(go, hit->return_address, CT_CALLER_WATCHER) || hit->has_cause;
+			 ct_go_called_by(go, hit->return_address, CT_CALLER_WATCHER) ||
+			 ct_go_called_by(go, hit->return_address, CT_CALLER_FOREIGN) || hit->has_cause;
 
 	if (ct_go_called_by(go, hit->return_address, CT_CALLER_PROPAGATE))
 		return hit->has_ended ? CT_VERDICT_NOTHING : CT_VERDICT_PARENT_BORN;

@@ -84,6 +84,7 @@ enum ct_go_caller {
 	CT_CALLER_WITH_DEADLINE = 3,	 /**< WithDeadline[Cause] itself: born past its deadline. */
 	CT_CALLER_CANCEL = 4,		 /**< (*cancelCtx).cancel: cascade. */
 	CT_CALLER_WATCHER = 5,		 /**< The goroutine of propagateCancel for a foreign parent. May be empty. */
+	CT_CALLER_FOREIGN = 6,		 /**< What propagateCancel registers with a parent that has an AfterFunc of its own. */
 	CT_CALLER_END = 8,
 };
 

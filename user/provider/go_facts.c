@@ -43,6 +43,7 @@ static const struct {
 	{CT_CALLER_WITH_DEADLINE, "context.WithDeadlineCause"},
 	{CT_CALLER_CANCEL, CT_GO_CANCEL},
 	{CT_CALLER_WATCHER, "context.(*cancelCtx).propagateCancel.func2"},
+	{CT_CALLER_FOREIGN, "context.(*cancelCtx).propagateCancel.func1"},
 };
 
 static uint64_t find_type(struct ct_binary *binary, size_t type)
