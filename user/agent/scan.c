@@ -14,6 +14,7 @@
 #define SUSPICION_NS (1200 * CT_NSEC_PER_MSEC)
 #define COST_SHARE 20 /* reading costs less than a twentieth of the time */
 #define BREATH_NS (4 * CT_NSEC_PER_MSEC)
+#define BREATH_CONTEXTS 1024
 
 /* What one scan needs while it runs. */
 struct reading {
@@ -35,15 +36,21 @@ void ct_scanner_done(struct ct_scanner *scanner)
 	*scanner = (struct ct_scanner){ 0 };
 }
 
+static void breathe(struct reading *reading)
+{
+	uint64_t now = ct_clock_ns();
+
+	if (now - reading->breathed_ns <= BREATH_NS)
+		return;
+	reading->drain(reading->opaque);
+	reading->breathed_ns = now;
+}
+
 static bool is_known(void *opaque, uint64_t address)
 {
 	struct reading *reading = opaque;
-	uint64_t now = ct_clock_ns();
 
-	if (now - reading->breathed_ns > BREATH_NS) {
-		reading->drain(reading->opaque);
-		reading->breathed_ns = now;
-	}
+	breathe(reading);
 	return address && ct_tree_find(reading->pipeline->tree, address);
 }
 
@@ -136,15 +143,18 @@ static void compare_one(struct reading *reading, const struct ct_context *contex
 		push_observed(reading, &gone);
 }
 
-/* The tree's live contexts against memory. */
+/* The tree's live contexts against memory. What ends meanwhile is skipped, what is made meanwhile is too young. */
 static void compare_tree(struct reading *reading)
 {
 	const struct ct_tree *tree = reading->pipeline->tree;
 	uint32_t end = ct_tree_end(tree);
 
 	for (uint32_t i = 0; i < end && !reading->error; i++) {
-		const struct ct_context *context = ct_tree_context(tree, i);
+		const struct ct_context *context;
 
+		if (i % BREATH_CONTEXTS == 0)
+			breathe(reading);
+		context = ct_tree_context(tree, i);
 		if (!context || context->state & CT_CONTEXT_ENDED || context->created_ns >= reading->result.began_ns)
 			continue;
 		if (context->kind == CT_KIND_FOREIGN || context->kind == CT_KIND_UNKNOWN)

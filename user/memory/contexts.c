@@ -155,6 +155,8 @@ int ct_scan_contexts(struct ct_scan *scan)
 	if (!layout->is_timer_indirect)
 		sizes |= ct_size_bit(layout->timer_class);
 	rc = each_span(scan, sizes, collect_contexts);
+	if (!rc)
+		rc = ct_scan_index(scan);
 	if (!rc && layout->is_timer_indirect)
 		rc = each_span(scan, ct_size_bit(layout->timer_class), collect_outers);
 	return rc;

@@ -32,6 +32,7 @@ struct walk {
 	uint64_t *functions; /* funcvals of the defer list */
 	size_t function_count, function_room;
 	uint64_t words[CHUNK_WORDS];
+	struct ct_window window; /* goroutines are made one after the other, so they lie side by side */
 };
 
 static uint64_t stack_start(const struct ct_go_layout *layout, const uint8_t *g)
@@ -194,7 +195,7 @@ static int visit_all(struct walk *walk, const uint64_t *goroutines, uint64_t cou
 		walk->g = goroutines[i];
 		if (walk->g % 8)
 			return -EPROTO;
-		rc = ct_memory_read(walk->scan->memory, walk->g, bytes, sizeof(bytes));
+		rc = ct_window_read(&walk->window, walk->scan->memory, walk->g, bytes, sizeof(bytes));
 		if (!rc)
 			rc = visit_goroutine(walk);
 		if (i % BREATHE == 0)

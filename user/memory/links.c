@@ -28,6 +28,7 @@ static uint8_t kind_of(uint8_t concrete)
 struct visiting {
 	struct ct_scan *scan;
 	struct ct_candidate *parent;
+	uint64_t visited;
 };
 
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */
@@ -37,6 +38,8 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 	struct ct_itab itab = ct_itabs_look(&visiting->scan->census->itabs, word);
 	struct ct_candidate *child;
 
+	if (++visiting->visited % BREATHE == 0)
+		ct_scan_breathe(visiting->scan);
 	if (itab.interface != CT_INTERFACE_CANCELER)
 		return;
 	visiting->parent->flags |= CT_SEEN_HAS_CHILDREN;
@@ -50,7 +53,7 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 static int read_children(struct ct_scan *scan, struct ct_candidate *parent)
 {
 	struct ct_children_reader *reader = &scan->census->children;
-	struct visiting visiting = { scan, parent };
+	struct visiting visiting = { .scan = scan, .parent = parent };
 	int rc = -EAGAIN;
 
 	for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++) {

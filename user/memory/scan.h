@@ -68,6 +68,8 @@ struct ct_scan {
 	void *opaque;
 	struct ct_candidate *candidates; /**< By object. */
 	size_t count, room;
+	uint32_t *slots; /**< Open addressing by object: index + 1, 0 empty. Made once all candidates are there. */
+	size_t slots_count;
 	struct ct_outer *outers; /**< By address. */
 	size_t outer_count, outer_room;
 	bool is_complete;
@@ -81,6 +83,9 @@ void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...) __attribu
 
 /** Let the caller work while memory is read. */
 void ct_scan_breathe(struct ct_scan *scan);
+
+/** Make the index. @return 0 or -ENOMEM. */
+int ct_scan_index(struct ct_scan *scan);
 
 /** Candidate at an address (of a context, or of 1.20's timerCtx), or NULL. `ret_outer` may be NULL. */
 struct ct_candidate *ct_scan_find(struct ct_scan *scan, uint64_t address, const struct ct_outer **ret_outer);
