@@ -22,6 +22,7 @@ struct meter {
 	int blocks;		       /**< Still out. */
 	size_t bytes;		       /**< Still out. */
 	size_t largest;		       /**< Largest single request. */
+	size_t moved;		       /**< Largest block that was resized, and so may have been copied. */
 };
 
 /* Keeps the block behind it aligned as malloc's are. */
@@ -61,6 +62,8 @@ static inline void *meter_resize(void *opaque, void *pointer, size_t bytes)
 	head->bytes = bytes;
 	meter->blocks += !pointer;
 	meter->bytes += bytes - before;
+	if (before > meter->moved)
+		meter->moved = before;
 	if (bytes > meter->largest)
 		meter->largest = bytes;
 	return head + 1;
