@@ -142,13 +142,16 @@ size_t ct_utf8_length(const char *bytes, size_t available)
 	return length;
 }
 
-static bool is_control(const char *bytes, size_t length)
+size_t ct_utf8_printable(const char *bytes, size_t available)
 {
+	size_t length = ct_utf8_length(bytes, available);
 	unsigned char first = (unsigned char)bytes[0];
 
-	if (length == 1)
-		return first < 0x20 || first == 0x7f;
-	return length == 2 && first == 0xc2 && (unsigned char)bytes[1] < 0xa0; // C1
+	if (length == 1 && (first < 0x20 || first == 0x7f))
+		return 0;
+	if (length == 2 && first == 0xc2 && (unsigned char)bytes[1] < 0xa0) // C1
+		return 0;
+	return length;
 }
 
 void ct_text_add_escaped(struct ct_text *text, const char *name, size_t limit)
@@ -157,9 +160,9 @@ void ct_text_add_escaped(struct ct_text *text, const char *name, size_t limit)
 	size_t at = 0;
 
 	while (at < end) {
-		size_t length = ct_utf8_length(name + at, end - at);
+		size_t length = ct_utf8_printable(name + at, end - at);
 
-		if (length && !is_control(name + at, length)) {
+		if (length) {
 			ct_text_append(text, name + at, length);
 			at += length;
 		} else {

@@ -58,3 +58,6 @@ void ct_text_add_escaped(struct ct_text *text, const char *name, size_t limit);
 
 /** @return length in bytes (1-4) of the valid UTF-8 sequence at `bytes`, or 0 when it is none. */
 size_t ct_utf8_length(const char *bytes, size_t available);
+
+/** As ct_utf8_length(), and 0 for a control character too (C0, DEL, C1). */
+size_t ct_utf8_printable(const char *bytes, size_t available);

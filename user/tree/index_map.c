@@ -10,8 +10,8 @@
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
 
 #define CAPACITY_MIN 64u
-/* A replacement starts at 70% and is over long before 7/8; the new table starts below half full. With 56-byte items
- * both tables together stay below 15 bytes an item. */
+/* A replacement starts at 70% and is over long before 7/8; the new table is at most half full when it takes over. With
+ * 56-byte items both tables together stay below 15 bytes an item. */
 #define START_PERCENT 70u
 #define CLEAR_STEP 256u /* slots cleared per change */
 #define MOVE_STEP 32u	/* slots moved per change */
@@ -125,9 +125,10 @@ static void step(struct ct_map *map)
 		clear_some(map);
 }
 
+/* Room for what is there and for what may come while it is moved: after a peak the old table is large and the items are
+ * few, but each of its slots has to be passed. */
 static int start_replacing(struct ct_map *map)
 {
-	// What is inserted while the old table is moved goes to the new one too, however few are left of the old.
 	uint64_t wanted = ((uint64_t)map->count + map->now.capacity / MOVE_STEP) * 15 / 7;
 	uint32_t capacity = wanted > CAPACITY_MIN ? (uint32_t)wanted : CAPACITY_MIN;
 	uint32_t *slots = ct_resize(map->allocator, NULL, (size_t)capacity * sizeof(*slots));
@@ -162,7 +163,10 @@ int ct_map_reserve(struct ct_map *map, uint32_t items)
 		start_replacing(map); // without memory the old table goes on to its limit
 	table = is_moving(map) ? &map->next : &map->now;
 	limit = table->capacity - table->capacity / 8;
-	return (uint64_t)table->used + items > limit ? -ENOMEM : 0;
+	if ((uint64_t)table->used + items <= limit)
+		return 0;
+	step(map); // so that memory which is there again helps before anything is inserted or removed
+	return -ENOMEM;
 }
 
 void ct_map_insert(struct ct_map *map, uint64_t key, uint32_t index)

@@ -133,5 +133,7 @@ uint64_t ct_site_lifetime(const struct ct_site *site, double quantile)
 		if (below && (double)below >= quantile * (double)ended)
 			break;
 	}
-	return bucket_end_ns(bucket) < site->lifetime_max_ns ? bucket_end_ns(bucket) : site->lifetime_max_ns;
+	if (bucket == CT_LIFETIME_BUCKETS - 1 || bucket_end_ns(bucket) > site->lifetime_max_ns)
+		return site->lifetime_max_ns; // the last bucket has no end
+	return bucket_end_ns(bucket);
 }

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Memory's word: what two scans agree on, what one takes back, and what follows from silence. */
+#include "tree_story.h"
+
+#define ANSWERS (CT_CONTEXT_LOST | CT_CONTEXT_LOST_ONCE | CT_CONTEXT_HELD | CT_CONTEXT_UNRETAINED)
+
+/* A scan with one word about 0x20, or silence. The heap has begun `collections` collections. */
+static void scan(struct tale *tale, unsigned int number, unsigned int collections, const char *said)
+{
+	tellf(tale, "+1s scan_begin scan=%u began=-10ms collections=%u flags=complete", number, collections);
+	if (*said)
+		tellf(tale, "+0 observed context=0x20 parent=0x10 scan=%u kind=cancel parent_kind=cancel %s", number,
+		      said);
+	tellf(tale, "+0 scan_end scan=%u began=-10ms collections=%u flags=complete", number, collections);
+}
+
+static void begin(struct tale *tale)
+{
+	tale_begin(tale, NULL);
+	tell(tale, "+0 create context=0x10 kind=cancel parent_kind=background\n"
+		   "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=1 task=7\n");
+}
+
+static uint16_t answer(const struct tale *tale)
+{
+	return tale_find(tale, 0x20)->state & ANSWERS;
+}
+
+static void lost_takes_two_scans(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "state=lost retained=parent");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE);
+	scan(&tale, 2, 2, "state=lost retained=parent|timer");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST);
+	assert_int_equal(tale_find(&tale, 0x20)->retained_by, CT_RETAINED_PARENT | CT_RETAINED_TIMER);
+	assert_int_equal(tale.totals->scans, 2);
+	assert_int_equal(ct_tree_window(tale.tree)->last_scan_ns, 3 * CT_NSEC_PER_SEC - 10 * CT_NSEC_PER_MSEC);
+	scan(&tale, 3, 2, ""); // only what differs is told: it stays lost
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST);
+	tale_end(&tale);
+}
+
+static void once_in_one_scan_is_once(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x20 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=lost\n"
+		    "+0 observed context=0x20 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=lost\n"
+		    "+0 scan_end scan=1 began=-10ms flags=complete\n");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE);
+	tale_end(&tale);
+}
+
+static void a_second_look_takes_it_back(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "state=lost");
+	scan(&tale, 2, 2, "state=held");
+	assert_int_equal(answer(&tale), 0);
+	scan(&tale, 3, 2, "state=lost");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE); // begins anew
+	scan(&tale, 4, 2, "state=unretained");
+	assert_int_equal(answer(&tale), CT_CONTEXT_UNRETAINED);
+	scan(&tale, 5, 2, "state=lost");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE);
+	tale_end(&tale);
+}
+
+static void undecided_holds_for_one_scan(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "");
+	scan(&tale, 2, 4, "state=undecided");
+	assert_int_equal(answer(&tale), 0);
+	scan(&tale, 3, 4, ""); // silence: held, and it was made before a whole collection
+	assert_int_equal(answer(&tale), CT_CONTEXT_HELD);
+	tale_end(&tale);
+}
+
+/* Silence means held only for what is older than a whole collection: until then a dropped function still exists. */
+static void held_needs_a_whole_collection(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 5, "");
+	assert_int_equal(answer(&tale), 0);
+	scan(&tale, 2, 6, ""); // one more has begun; the one before may have begun before the context
+	assert_int_equal(answer(&tale), 0);
+	scan(&tale, 3, 7, "");
+	assert_int_equal(answer(&tale), CT_CONTEXT_HELD);
+	tell(&tale, "+0 create context=0x30 parent=0x10 kind=cancel parent_kind=cancel\n");
+	assert_false(tale_find(&tale, 0x30)->state & CT_CONTEXT_HELD);
+	scan(&tale, 4, 1, ""); // not the count of the same heap: nothing is concluded
+	assert_false(tale_find(&tale, 0x30)->state & CT_CONTEXT_HELD);
+	tale_end(&tale);
+}
+
+static void missed_ends_are_learned(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "state=cancelled");
+	assert_null(ct_tree_find(tale.tree, 0x20));
+	assert_int_equal(tale.totals->ended[CT_REASON_EXPLICIT], 1);
+	tell(&tale, "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=2\n");
+	scan(&tale, 2, 2, "state=freed");
+	assert_null(ct_tree_find(tale.tree, 0x20));
+	assert_int_equal(tale.totals->ended[CT_REASON_FREED], 1);
+	scan(&tale, 3, 2, "state=freed"); // of one nobody knows: nothing to adopt
+	assert_int_equal(tale.totals->adopted, 0);
+	assert_int_equal(tale.totals->live, 1);
+	tale_end(&tale);
+}
+
+static void contexts_made_after_the_reading_are_not_judged(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+1s scan_begin scan=1 began=-500ms flags=complete\n"
+		    "-100ms create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=2\n"
+		    "+100ms observed context=0x20 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=freed\n");
+	assert_int_equal(tale_find(&tale, 0x20)->id, 3); // memory showed the one before it
+	tale_end(&tale);
+}
+
+static void memory_adopts_what_is_older_than_the_attach(void **state)
+{
+	struct tale tale;
+	const struct ct_context *context;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x20 parent=0x10 scan=1 kind=deadline deadline=+1h parent_kind=cancel "
+		    "state=lost retained=timer\n"
+		    "+0 observed context=0x30 scan=1 kind=cancel parent_kind=background state=held\n"
+		    "+0 observed context=0x40 scan=1 kind=cancel parent_kind=background state=undecided\n");
+	context = tale_find(&tale, 0x20);
+	assert_int_equal(context->state, CT_CONTEXT_ADOPTED | CT_CONTEXT_LOST_ONCE | (context->state & 0xe000));
+	assert_int_equal(context->kind, CT_KIND_DEADLINE);
+	assert_true(context->deadline_ns);
+	assert_true(tale_find(&tale, 0x10)->state & CT_CONTEXT_ADOPTED); // and its parent with it
+	assert_non_null(ct_tree_find(tale.tree, 0x30));
+	assert_null(ct_tree_find(tale.tree, 0x40)); // nothing is known about a live one
+	assert_int_equal(tale.totals->adopted, 3);
+	tell(&tale, "+0 scan_end scan=1 began=-10ms flags=complete\n");
+	tale_end(&tale);
+}
+
+static void memory_completes_what_was_adopted(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+0 create context=0x5 kind=cancel parent_kind=background\n"
+		    "+0 abandon context=0x20\n");
+	assert_int_equal(tale_find(&tale, 0x20)->kind, CT_KIND_UNKNOWN);
+	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x20 parent=0x5 scan=1 kind=deadline deadline=+1h parent_kind=cancel state=held\n"
+		    "+0 scan_end scan=1 flags=complete\n");
+	assert_int_equal(tale_find(&tale, 0x20)->kind, CT_KIND_DEADLINE);
+	assert_ptr_equal(ct_tree_parent(tale.tree, tale_find(&tale, 0x20)), tale_find(&tale, 0x5));
+	tale_end(&tale);
+}
+
+static void deferred_functions_belong_to_a_goroutine(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "state=held flags=deferred task=33");
+	assert_true(tale_find(&tale, 0x20)->state & CT_CONTEXT_DEFERRED);
+	assert_int_equal(tale_find(&tale, 0x20)->task, 33);
+	scan(&tale, 2, 2, "state=held");
+	assert_false(tale_find(&tale, 0x20)->state & CT_CONTEXT_DEFERRED);
+	tale_end(&tale);
+}
+
+/* A scan that could not read everything tells what it saw and takes nothing back. */
+static void incomplete_scans_conclude_nothing(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 5, "state=lost");
+	tell(&tale, "+1s scan_begin scan=2 began=-10ms collections=9\n+0 scan_end scan=2 began=-10ms collections=9\n");
+	assert_int_equal(tale.totals->failed_scans, 1);
+	assert_int_equal(tale.totals->scans, 1);
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE);
+	assert_int_equal(ct_tree_window(tale.tree)->collected_before_ns, 0);
+	tale_end(&tale);
+}
+
+static void words_outside_a_scan_are_refused(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	assert_int_equal(tell_rc(&tale, "+1s observed context=0x20 parent=0x10 scan=1 state=lost\n"), -EPROTO);
+	assert_int_equal(tell_rc(&tale, "+0 scan_end scan=1 flags=complete\n"), -EPROTO);
+	tell(&tale, "+0 scan_begin scan=2 flags=complete\n");
+	assert_int_equal(tell_rc(&tale, "+0 observed context=0x20 parent=0x10 scan=1 state=lost\n"), -EPROTO);
+	assert_int_equal(tell_rc(&tale, "+0 scan_end scan=1 flags=complete\n"), -EPROTO);
+	assert_int_equal(answer(&tale), 0);
+	tale_end(&tale);
+}
+
+/* Thousands told once, all taken back by the next scan. */
+static void many_words_are_taken_back(void **state)
+{
+	const unsigned int many = 5000;
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tale.is_unchecked = true;
+	for (unsigned int i = 0; i < many; i++)
+		tellf(&tale, "+0 create context=0x%x parent=0x10 kind=cancel parent_kind=cancel", 0x1000 + 16 * i);
+	for (unsigned int number = 1; number <= 3; number++) {
+		tellf(&tale, "+1s scan_begin scan=%u began=-10ms collections=%u flags=complete", number, 2 * number);
+		for (unsigned int i = 0; i < many && number == 2; i++)
+			tellf(&tale, "+0 observed context=0x%x parent=0x10 scan=2 kind=cancel state=undecided",
+			      0x1000 + 16 * i);
+		tellf(&tale, "+0 scan_end scan=%u began=-10ms collections=%u flags=complete", number, 2 * number);
+		for (unsigned int i = 0; i < many; i++)
+			assert_int_equal(tale_find(&tale, 0x1000 + 16 * i)->state & ANSWERS,
+					 number == 3 ? CT_CONTEXT_HELD : 0);
+	}
+	assert_null(tree_check(tale.tree));
+	tale_end(&tale);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lost_takes_two_scans),
+		cmocka_unit_test(once_in_one_scan_is_once),
+		cmocka_unit_test(a_second_look_takes_it_back),
+		cmocka_unit_test(undecided_holds_for_one_scan),
+		cmocka_unit_test(held_needs_a_whole_collection),
+		cmocka_unit_test(missed_ends_are_learned),
+		cmocka_unit_test(contexts_made_after_the_reading_are_not_judged),
+		cmocka_unit_test(memory_adopts_what_is_older_than_the_attach),
+		cmocka_unit_test(memory_completes_what_was_adopted),
+		cmocka_unit_test(deferred_functions_belong_to_a_goroutine),
+		cmocka_unit_test(incomplete_scans_conclude_nothing),
+		cmocka_unit_test(words_outside_a_scan_are_refused),
+		cmocka_unit_test(many_words_are_taken_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
