@@ -2,12 +2,14 @@
 /*
  * golden_runner [--update] DIRECTORY: play a story (text event stream) through the text codec, the tree, the detectors
  * and the reports, and compare with what the directory expects. --update rewrites the expectations; the claim in the
- * stream itself ("#! finds ...") is never rewritten and must hold first.
+ * stream itself ("#! finds ...") is never rewritten and must hold first, and so must what golden_rules.h says of every
+ * report.
  *
  * The story is played twice into two trees and must give the same report: replay is exact.
  */
 #include "golden_case.h"
 #include "golden_findings.h"
+#include "golden_rules.h"
 #include "golden_stream.h"
 
 #include "ctxtrace/report.h"
@@ -89,6 +91,7 @@ static int render_report(const struct golden_case *golden, const struct playing 
 		.findings = &playing->findings,
 		.now_ns = ct_tree_window(playing->tree)->now_ns,
 		.min_age_ns = golden->min_age_ns,
+		.with_tree = golden->with_tree,
 	};
 
 	for (size_t i = 0; ct_reporters[i]; i++)
@@ -119,7 +122,7 @@ static int play(const struct golden_case *golden, struct playing *playing, struc
 	*playing = (struct playing){ .tree = ct_tree_new(&ct_allocator_libc, NULL) };
 	if (!playing->tree)
 		return -ENOMEM;
-	rc = golden_stream_apply(golden->stream.data, golden->stream.length, playing->tree, reterr);
+	rc = golden_stream_apply(golden->stream.data, playing->tree, reterr);
 	if (!rc)
 		rc = judge(golden, playing, reterr);
 	if (!rc)
@@ -127,21 +130,53 @@ static int play(const struct golden_case *golden, struct playing *playing, struc
 	return rc;
 }
 
+/* Print what is claimed or found and not both. */
+static void show_claims(const struct golden_case *golden, uint64_t found)
+{
+	for (unsigned int kind = 0; kind < CT_FINDING_END; kind++)
+		for (unsigned int severity = 0; severity <= CT_SEVERITY_LEAK; severity++)
+			for (unsigned int confidence = 0; confidence <= CT_CONFIDENCE_CONFIRMED; confidence++) {
+				uint64_t bit = golden_claim(kind, severity, confidence);
+
+				if ((found ^ golden->finds) & bit)
+					fprintf(stderr, "%s: %s:%s:%s %s\n", golden->directory,
+						ct_finding_name(kind), ct_severity_name(severity),
+						ct_confidence_name(confidence),
+						found & bit ? "is found, the story does not say so" : "is not found");
+			}
+}
+
 /* The story's own claim, which no --update touches. */
 static int check_claim(const struct golden_case *golden, const struct playing *playing)
 {
-	uint32_t found = 0;
+	const struct ct_findings *findings = &playing->findings;
+	uint64_t found = 0;
 
-	for (size_t i = 0; i < playing->findings.count; i++)
-		found |= 1u << playing->findings.list[i].kind;
-	for (int kind = 0; kind < CT_FINDING_END; kind++)
-		if ((found ^ golden->finds) & 1u << kind)
-			fprintf(stderr, "%s: %s %s\n", golden->directory, ct_finding_name((enum ct_finding_kind)kind),
-				found & 1u << kind ? "is found, the story does not say so" : "is not found");
-	if (playing->findings.undecided_count != golden->undecided)
+	for (size_t i = 0; i < findings->count; i++)
+		found |= golden_claim(findings->list[i].kind, findings->list[i].severity,
+				      findings->list[i].confidence);
+	show_claims(golden, found);
+	if (findings->undecided_count != golden->undecided)
 		fprintf(stderr, "%s: %zu undecided, the story says %u\n", golden->directory,
-			playing->findings.undecided_count, golden->undecided);
-	return found != golden->finds || playing->findings.undecided_count != golden->undecided;
+			findings->undecided_count, golden->undecided);
+	return found != golden->finds || findings->undecided_count != golden->undecided;
+}
+
+/* What holds for every report, whatever the story: no --update touches this either. */
+static int check_rules(const struct golden_case *golden, const struct playing *playing)
+{
+	int broken = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct ct_text *text = &playing->texts[i];
+		const char *format = expectations[i].format;
+
+		if (format && !strcmp(format, "text"))
+			broken |= golden_rules_text(golden->directory, text->data, &playing->findings);
+		if (format && !strcmp(format, "json"))
+			broken |= golden_rules_json(golden->directory, text->data, &playing->findings);
+	}
+	return broken;
 }
 
 /* Print the first line that differs. */
@@ -214,7 +249,7 @@ static int run(const struct golden_case *golden, bool is_update, struct ct_error
 		rc = play(golden, &second, reterr);
 	if (rc && !reterr->message[0])
 		ct_error_set(reterr, rc, "%s: %s", golden->directory, strerror(-rc));
-	if (!rc && !check_claim(golden, &first) && !compare_playings(golden, &first, &second))
+	if (!rc && !check_claim(golden, &first) && !check_rules(golden, &first) && !compare_playings(golden, &first, &second))
 		status = is_update ? update(golden, &first) : compare(golden, &first);
 	playing_done(&first);
 	playing_done(&second);
