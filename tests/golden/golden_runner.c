@@ -9,6 +9,7 @@
  */
 #include "golden_case.h"
 #include "golden_findings.h"
+#include "golden_json.h"
 #include "golden_rules.h"
 #include "golden_stream.h"
 
@@ -19,14 +20,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a case expects, and how it is made: by a reporter of this name, or as plain findings. */
+/*
+ * What a case expects, and how it is made: by a reporter of this name, or as plain findings. What is optional is compared
+ * where the file is there; an empty one asks --update to write it.
+ */
 static const struct {
 	const char *file;
 	const char *format;
+	bool is_optional;
 } expectations[] = {
-	{ "expect.findings", NULL },
-	{ "expect.txt", "text" },
-	{ "expect.json", "json" },
+	{ "expect.findings", NULL, false },
+	{ "expect.txt", "text", false },
+	{ "expect.json", "json", true },
 };
 
 #define EXPECTATIONS (sizeof(expectations) / sizeof(expectations[0]))
@@ -193,24 +198,39 @@ static void show_difference(const char *file, const char *expected, const char *
 		expected + start, (int)strcspn(actual + start, "\n"), actual + start);
 }
 
+/* As the file has it: JSON with line breaks. */
+static void add_for_file(struct ct_text *text, const struct playing *playing, size_t which)
+{
+	const char *format = expectations[which].format;
+	const struct ct_text *made = &playing->texts[which];
+
+	if (format && !strcmp(format, "json"))
+		golden_add_json(text, made->data);
+	else
+		ct_text_append(text, made->data, made->length);
+}
+
 static int compare(const struct golden_case *golden, const struct playing *playing)
 {
 	int different = 0;
 
 	for (size_t i = 0; i < EXPECTATIONS; i++) {
-		const struct ct_text *actual = &playing->texts[i];
-		struct ct_text expected = { 0 };
+		struct ct_text expected = { 0 }, actual = { 0 };
 		int rc = golden_read(golden, expectations[i].file, &expected);
 
+		if (rc == -ENOENT && expectations[i].is_optional)
+			continue;
+		add_for_file(&actual, playing, i);
 		if (rc || !expected.length) {
 			fprintf(stderr, "%s/%s cannot be read: run with --update once and review it\n",
 				golden->directory, expectations[i].file);
 			different = 1;
-		} else if (expected.length != actual->length || memcmp(expected.data, actual->data, actual->length)) {
-			show_difference(expectations[i].file, expected.data, actual->data ? actual->data : "");
+		} else if (expected.length != actual.length || memcmp(expected.data, actual.data, actual.length)) {
+			show_difference(expectations[i].file, expected.data, actual.data ? actual.data : "");
 			different = 1;
 		}
 		ct_text_done(&expected);
+		ct_text_done(&actual);
 	}
 	return different;
 }
@@ -219,8 +239,19 @@ static int update(const struct golden_case *golden, const struct playing *playin
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < EXPECTATIONS && !rc; i++)
-		rc = golden_write(golden, expectations[i].file, &playing->texts[i]);
+	for (size_t i = 0; i < EXPECTATIONS && !rc; i++) {
+		struct ct_text old = { 0 }, made = { 0 };
+
+		rc = golden_read(golden, expectations[i].file, &old);
+		if (rc == -ENOENT && expectations[i].is_optional) {
+			rc = 0;
+			continue;
+		}
+		add_for_file(&made, playing, i);
+		rc = made.failed ? -ENOMEM : golden_write(golden, expectations[i].file, &made);
+		ct_text_done(&made);
+		ct_text_done(&old);
+	}
 	if (rc)
 		fprintf(stderr, "%s: cannot write the expectations: %s\n", golden->directory, strerror(-rc));
 	return rc != 0;
