@@ -48,20 +48,38 @@ int golden_write(const struct golden_case *golden, const char *name, const struc
 	return 0;
 }
 
-/* "lost-cancel todo-root" or "nothing". */
+static int severity_named(const char *name)
+{
+	for (int severity = CT_SEVERITY_HINT; severity <= CT_SEVERITY_LEAK; severity++)
+		if (name && !strcmp(name, ct_severity_name((enum ct_severity)severity)))
+			return severity;
+	return -1;
+}
+
+static int confidence_named(const char *name)
+{
+	for (int confidence = CT_CONFIDENCE_SUSPECTED; confidence <= CT_CONFIDENCE_CONFIRMED; confidence++)
+		if (name && !strcmp(name, ct_confidence_name((enum ct_confidence)confidence)))
+			return confidence;
+	return -1;
+}
+
+/* "lost-cancel:leak:confirmed todo-root:hint:confirmed" or "nothing". */
 static int parse_finds(struct golden_case *golden, char *words, struct ct_error *reterr)
 {
 	char *rest = NULL;
 
 	golden->has_claim = true;
 	for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char *parts = word, *name = strsep(&parts, ":");
+		int severity = severity_named(strsep(&parts, ":")), confidence = confidence_named(parts);
 		enum ct_finding_kind kind;
 
-		if (!strcmp(word, "nothing"))
+		if (!strcmp(name, "nothing") && !parts)
 			continue;
-		if (!ct_finding_kind_from_name(word, &kind))
-			return ct_error_set(reterr, -EINVAL, "no finding kind is called %s", word);
-		golden->finds |= 1u << kind;
+		if (!ct_finding_kind_from_name(name, &kind) || severity < 0 || confidence < 0)
+			return ct_error_set(reterr, -EINVAL, "not KIND:SEVERITY:CONFIDENCE: %s", name);
+		golden->finds |= golden_claim((unsigned int)kind, (unsigned int)severity, (unsigned int)confidence);
 	}
 	return 0;
 }
@@ -70,6 +88,8 @@ static int parse_directive(struct golden_case *golden, char *line, struct ct_err
 {
 	char *value = strchr(line, ' ');
 
+	if (!value && !strcmp(line, "end"))
+		return 0;
 	if (!value)
 		return ct_error_set(reterr, -EINVAL, "directive %s has no value", line);
 	*value++ = '\0';
@@ -79,6 +99,10 @@ static int parse_directive(struct golden_case *golden, char *line, struct ct_err
 		golden->undecided = (uint32_t)strtoul(value, NULL, 10);
 	else if (!strcmp(line, "min-age-ms"))
 		golden->min_age_ns = strtoull(value, NULL, 10) * CT_NSEC_PER_MSEC;
+	else if (!strcmp(line, "with") && !strcmp(value, "tree"))
+		golden->with_tree = true;
+	else if (!strcmp(line, "repeat"))
+		return 0; // the stream's own, see golden_stream.h
 	else
 		return ct_error_set(reterr, -EINVAL, "unknown directive %s", line);
 	return 0;

@@ -4,9 +4,12 @@
  *
  * The first comment of the stream tells the story. Lines that begin with `#!` are for the runner:
  *
- *	#! finds KIND...        exactly these kinds are found; `nothing` for none. Never rewritten by --update.
+ *	#! finds KIND:SEVERITY:CONFIDENCE...
+ *	                        exactly these are found; `nothing` for none. Never rewritten by --update.
  *	#! undecided N          this many entries are undecided (default 0). Never rewritten either.
  *	#! min-age-ms N         instead of 10,000
+ *	#! with tree            as --tree
+ *	#! repeat N ... #! end  see golden_stream.h
  *
  * `suppress.txt`, when it is there, is what --suppress would be given.
  */
@@ -16,14 +19,22 @@
 #include "ctxtrace/detect.h"
 #include "ctxtrace/error.h"
 
+/** The bit for one kind, severity and confidence. */
+static inline uint64_t golden_claim(unsigned int kind, unsigned int severity, unsigned int confidence)
+{
+	return UINT64_C(1) << (kind * 6 + severity * 2 + confidence);
+}
+_Static_assert(CT_FINDING_END * 6 <= 64, "all claims fit");
+
 /** A case as it stands in its directory. */
 struct golden_case {
 	const char *directory;
 	struct ct_text stream;
-	uint32_t finds;	      /**< Bits of enum ct_finding_kind. */
+	uint64_t finds;	      /**< Bits of golden_claim(). */
 	bool has_claim;	      /**< A `#! finds` line was there. */
 	uint32_t undecided;
 	uint64_t min_age_ns;
+	bool with_tree;
 };
 
 /** Read the stream and its directives. @return 0 or negative errno with a message in `reterr`. */

@@ -2,12 +2,15 @@
 /*
  * golden_runner [--update] DIRECTORY: play a story (text event stream) through the text codec, the tree, the detectors
  * and the reports, and compare with what the directory expects. --update rewrites the expectations; the claim in the
- * stream itself ("#! finds ...") is never rewritten and must hold first.
+ * stream itself ("#! finds ...") is never rewritten and must hold first, and so must what golden_rules.h says of every
+ * report.
  *
  * The story is played twice into two trees and must give the same report: replay is exact.
  */
 #include "golden_case.h"
 #include "golden_findings.h"
+#include "golden_json.h"
+#include "golden_rules.h"
 #include "golden_stream.h"
 
 #include "ctxtrace/report.h"
@@ -17,14 +20,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a case expects, and how it is made: by a reporter of this name, or as plain findings. */
+/*
+ * What a case expects, and how it is made: by a reporter of this name, or as plain findings. What is optional is compared
+ * where the file is there; an empty one asks --update to write it.
+ */
 static const struct {
 	const char *file;
 	const char *format;
+	bool is_optional;
 } expectations[] = {
-	{ "expect.findings", NULL },
-	{ "expect.txt", "text" },
-	{ "expect.json", "json" },
+	{ "expect.findings", NULL, false },
+	{ "expect.txt", "text", false },
+	{ "expect.json", "json", true },
 };
 
 #define EXPECTATIONS (sizeof(expectations) / sizeof(expectations[0]))
@@ -89,6 +96,7 @@ static int render_report(const struct golden_case *golden, const struct playing 
 		.findings = &playing->findings,
 		.now_ns = ct_tree_window(playing->tree)->now_ns,
 		.min_age_ns = golden->min_age_ns,
+		.with_tree = golden->with_tree,
 	};
 
 	for (size_t i = 0; ct_reporters[i]; i++)
@@ -119,7 +127,7 @@ static int play(const struct golden_case *golden, struct playing *playing, struc
 	*playing = (struct playing){ .tree = ct_tree_new(&ct_allocator_libc, NULL) };
 	if (!playing->tree)
 		return -ENOMEM;
-	rc = golden_stream_apply(golden->stream.data, golden->stream.length, playing->tree, reterr);
+	rc = golden_stream_apply(golden->stream.data, playing->tree, reterr);
 	if (!rc)
 		rc = judge(golden, playing, reterr);
 	if (!rc)
@@ -127,21 +135,53 @@ static int play(const struct golden_case *golden, struct playing *playing, struc
 	return rc;
 }
 
+/* Print what is claimed or found and not both. */
+static void show_claims(const struct golden_case *golden, uint64_t found)
+{
+	for (unsigned int kind = 0; kind < CT_FINDING_END; kind++)
+		for (unsigned int severity = 0; severity <= CT_SEVERITY_LEAK; severity++)
+			for (unsigned int confidence = 0; confidence <= CT_CONFIDENCE_CONFIRMED; confidence++) {
+				uint64_t bit = golden_claim(kind, severity, confidence);
+
+				if ((found ^ golden->finds) & bit)
+					fprintf(stderr, "%s: %s:%s:%s %s\n", golden->directory,
+						ct_finding_name(kind), ct_severity_name(severity),
+						ct_confidence_name(confidence),
+						found & bit ? "is found, the story does not say so" : "is not found");
+			}
+}
+
 /* The story's own claim, which no --update touches. */
 static int check_claim(const struct golden_case *golden, const struct playing *playing)
 {
-	uint32_t found = 0;
+	const struct ct_findings *findings = &playing->findings;
+	uint64_t found = 0;
 
-	for (size_t i = 0; i < playing->findings.count; i++)
-		found |= 1u << playing->findings.list[i].kind;
-	for (int kind = 0; kind < CT_FINDING_END; kind++)
-		if ((found ^ golden->finds) & 1u << kind)
-			fprintf(stderr, "%s: %s %s\n", golden->directory, ct_finding_name((enum ct_finding_kind)kind),
-				found & 1u << kind ? "is found, the story does not say so" : "is not found");
-	if (playing->findings.undecided_count != golden->undecided)
+	for (size_t i = 0; i < findings->count; i++)
+		found |= golden_claim(findings->list[i].kind, findings->list[i].severity,
+				      findings->list[i].confidence);
+	show_claims(golden, found);
+	if (findings->undecided_count != golden->undecided)
 		fprintf(stderr, "%s: %zu undecided, the story says %u\n", golden->directory,
-			playing->findings.undecided_count, golden->undecided);
-	return found != golden->finds || playing->findings.undecided_count != golden->undecided;
+			findings->undecided_count, golden->undecided);
+	return found != golden->finds || findings->undecided_count != golden->undecided;
+}
+
+/* What holds for every report, whatever the story: no --update touches this either. */
+static int check_rules(const struct golden_case *golden, const struct playing *playing)
+{
+	int broken = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS; i++) {
+		const struct ct_text *text = &playing->texts[i];
+		const char *format = expectations[i].format;
+
+		if (format && !strcmp(format, "text"))
+			broken |= golden_rules_text(golden->directory, text->data, &playing->findings);
+		if (format && !strcmp(format, "json"))
+			broken |= golden_rules_json(golden->directory, text->data, &playing->findings);
+	}
+	return broken;
 }
 
 /* Print the first line that differs. */
@@ -158,24 +198,39 @@ static void show_difference(const char *file, const char *expected, const char *
 		expected + start, (int)strcspn(actual + start, "\n"), actual + start);
 }
 
+/* As the file has it: JSON with line breaks. */
+static void add_for_file(struct ct_text *text, const struct playing *playing, size_t which)
+{
+	const char *format = expectations[which].format;
+	const struct ct_text *made = &playing->texts[which];
+
+	if (format && !strcmp(format, "json"))
+		golden_add_json(text, made->data);
+	else
+		ct_text_append(text, made->data, made->length);
+}
+
 static int compare(const struct golden_case *golden, const struct playing *playing)
 {
 	int different = 0;
 
 	for (size_t i = 0; i < EXPECTATIONS; i++) {
-		const struct ct_text *actual = &playing->texts[i];
-		struct ct_text expected = { 0 };
+		struct ct_text expected = { 0 }, actual = { 0 };
 		int rc = golden_read(golden, expectations[i].file, &expected);
 
+		if (rc == -ENOENT && expectations[i].is_optional)
+			continue;
+		add_for_file(&actual, playing, i);
 		if (rc || !expected.length) {
 			fprintf(stderr, "%s/%s cannot be read: run with --update once and review it\n",
 				golden->directory, expectations[i].file);
 			different = 1;
-		} else if (expected.length != actual->length || memcmp(expected.data, actual->data, actual->length)) {
-			show_difference(expectations[i].file, expected.data, actual->data ? actual->data : "");
+		} else if (expected.length != actual.length || memcmp(expected.data, actual.data, actual.length)) {
+			show_difference(expectations[i].file, expected.data, actual.data ? actual.data : "");
 			different = 1;
 		}
 		ct_text_done(&expected);
+		ct_text_done(&actual);
 	}
 	return different;
 }
@@ -184,8 +239,19 @@ static int update(const struct golden_case *golden, const struct playing *playin
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < EXPECTATIONS && !rc; i++)
-		rc = golden_write(golden, expectations[i].file, &playing->texts[i]);
+	for (size_t i = 0; i < EXPECTATIONS && !rc; i++) {
+		struct ct_text old = { 0 }, made = { 0 };
+
+		rc = golden_read(golden, expectations[i].file, &old);
+		if (rc == -ENOENT && expectations[i].is_optional) {
+			rc = 0;
+			continue;
+		}
+		add_for_file(&made, playing, i);
+		rc = made.failed ? -ENOMEM : golden_write(golden, expectations[i].file, &made);
+		ct_text_done(&made);
+		ct_text_done(&old);
+	}
 	if (rc)
 		fprintf(stderr, "%s: cannot write the expectations: %s\n", golden->directory, strerror(-rc));
 	return rc != 0;
@@ -214,7 +280,7 @@ static int run(const struct golden_case *golden, bool is_update, struct ct_error
 		rc = play(golden, &second, reterr);
 	if (rc && !reterr->message[0])
 		ct_error_set(reterr, rc, "%s: %s", golden->directory, strerror(-rc));
-	if (!rc && !check_claim(golden, &first) && !compare_playings(golden, &first, &second))
+	if (!rc && !check_claim(golden, &first) && !check_rules(golden, &first) && !compare_playings(golden, &first, &second))
 		status = is_update ? update(golden, &first) : compare(golden, &first);
 	playing_done(&first);
 	playing_done(&second);

@@ -21,7 +21,9 @@ static void add_keeper(const struct ct_detect_input *input, const struct ct_grou
 		separator = " and ";
 	}
 	if (group->retained_by & CT_RETAINED_GOROUTINE) {
-		ct_text_addf(text, "%sa goroutine that waits for the parent", separator);
+		ct_text_addf(text, "%s%s", separator,
+			     group->count > 1 ? "goroutines that wait for the parent" :
+						"a goroutine that waits for the parent");
 		separator = " and ";
 	}
 	if (!(group->retained_by & CT_RETAINED_PARENT))
@@ -30,7 +32,7 @@ static void add_keeper(const struct ct_detect_input *input, const struct ct_grou
 					      group->has_parents ? "their live parents" :
 								   "their one live parent");
 	if (parent && parent->state & CT_CONTEXT_ADOPTED)
-		ct_text_add(text, " (made before the attach)");
+		ct_text_add(text, ", made before the attach");
 	else if (parent && parent->site != CT_SITE_UNKNOWN) {
 		ct_text_add(text, " ");
 		if (!ct_text_add_place(text, ct_tree_site(input->tree, parent->site)))
@@ -88,7 +90,8 @@ void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *
 	bool is_go = input->window->runtime == CT_RUNTIME_GO;
 
 	if (group->site == CT_SITE_UNKNOWN || !site || !site->frames) {
-		ct_text_add(text, "nobody saw where it was made: attach before that (ctxtrace run) to learn the site");
+		ct_text_addf(text, "nobody saw where %s made: attach before that (ctxtrace run) to learn the site",
+			     group->count > 1 ? "they were" : "it was");
 		return;
 	}
 	ct_text_add(text, is_go ? "call the cancel function " : "cancel the context ");

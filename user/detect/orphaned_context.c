@@ -55,7 +55,8 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 		ct_text_add_grouped(evidence, group->count);
 		ct_text_add(evidence, " have ended");
 	}
-	ct_text_add(evidence, " and nobody has cancelled since: the oldest is ");
+	ct_text_add(evidence, " and nobody has cancelled since: ");
+	ct_text_add(evidence, group->count > 1 ? "the oldest is " : "it is ");
 	ct_text_add_duration(evidence, finding->oldest_ns);
 	ct_text_add(evidence, " old, while 99% of the ");
 	ct_text_add_grouped(evidence, site->ended[CT_REASON_EXPLICIT] + site->ended[CT_REASON_DEADLINE] +

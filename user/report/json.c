@@ -70,7 +70,7 @@ static void write_quality(struct ct_json *json, const struct ct_snapshot *snapsh
 	ct_json_number(json, "lost_events", totals->lost_events);
 	ct_json_number(json, "adopted", totals->adopted);
 	ct_json_number(json, "unmatched", totals->unmatched);
-	ct_json_number(json, "refused", totals->refused_contexts + totals->refused_sites + totals->refused_tasks);
+	ct_json_number(json, "refused", ct_refused(snapshot));
 	ct_json_number(json, "scans", totals->scans);
 	ct_json_number(json, "failed_scans", totals->failed_scans);
 	ct_json_number(json, "suppressed", snapshot->findings->suppressed);

@@ -39,10 +39,7 @@ static void write_site(struct ct_json *json, const struct ct_snapshot *snapshot,
 	if (is_unknown) {
 		ct_json_open(json, "group", '{');
 		ct_json_string(json, "kind", ct_context_kind_name(kind));
-		if (parent_id)
-			ct_json_id(json, "parent", parent_id);
-		else
-			ct_json_null(json, "parent");
+		ct_json_id(json, "parent", parent_id);
 		ct_json_close(json, '}');
 	} else {
 		ct_json_null(json, "group");
@@ -106,8 +103,11 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 	ct_json_number(json, "count", finding->count);
 	ct_json_number(json, "live", finding->live);
 	ct_json_seconds(json, "oldest_s", finding->oldest_ns);
-	// Thousandths per minute happen to be what "seconds with nine digits" needs a millionfold.
-	ct_json_seconds(json, "rate_per_min", finding->rate_per_min_milli * 1000000);
+	// Contexts older than the attach have no rate. Thousandths happen to be what nine digits need a millionfold.
+	if (finding->rate_per_min_milli)
+		ct_json_seconds(json, "rate_per_min", finding->rate_per_min_milli * 1000000);
+	else
+		ct_json_null(json, "rate_per_min");
 	write_retention(json, finding->retained_by);
 	ct_json_number(json, "retained_bytes", finding->retained_bytes);
 	write_site(json, snapshot, finding->site, finding->context_kind, finding->parent_id);

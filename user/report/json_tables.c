@@ -128,7 +128,7 @@ static void open_node(struct ct_json *json, const struct ct_snapshot *snapshot, 
 				      context->state & CT_CONTEXT_ADOPTED ? "live, before attach" :
 									    "live");
 	ct_json_seconds(json, "age_s", ct_age(snapshot, context));
-	if (context->deadline_ns > snapshot->now_ns)
+	if (!has_ended && context->deadline_ns > snapshot->now_ns)
 		ct_json_seconds(json, "deadline_in_s", context->deadline_ns - snapshot->now_ns);
 	else
 		ct_json_null(json, "deadline_in_s");

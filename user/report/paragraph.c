@@ -3,13 +3,33 @@
 
 #include <string.h>
 
+/* Characters of a line: no continuation bytes of UTF-8, and no colours, whose escapes take no room. */
+static size_t columns_of(const char *line, size_t length)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (line[i] == '\033')
+			i += strcspn(line + i, "m");
+		else
+			columns += ((unsigned char)line[i] & 0xc0) != 0x80;
+	}
+	return columns;
+}
+
 static size_t current_column(const struct ct_text *text)
 {
 	size_t at = text->length;
 
 	while (at && text->data[at - 1] != '\n')
 		at--;
-	return text->length - at;
+	return at < text->length ? columns_of(text->data + at, text->length - at) : 0;
+}
+
+static void new_line(struct ct_text *text, size_t column)
+{
+	ct_text_add(text, "\n");
+	ct_text_pad(text, column);
 }
 
 void ct_text_pad(struct ct_text *text, size_t column)
@@ -18,26 +38,46 @@ void ct_text_pad(struct ct_text *text, size_t column)
 		ct_text_append(text, " ", 1);
 }
 
+void ct_text_add_part(struct ct_text *text, size_t indent, const char *part)
+{
+	size_t at = current_column(text);
+
+	if (at > indent && at + columns_of(part, strlen(part)) > CT_COLUMNS) {
+		new_line(text, indent);
+		part += strspn(part, " ");
+	}
+	ct_text_add(text, part);
+}
+
+/* A word longer than a line is broken wherever the line ends. */
+static void add_long_word(struct ct_text *text, size_t column, const char *word, size_t length)
+{
+	while (length && !text->failed) {
+		size_t fitting = 0, left = CT_COLUMNS - column;
+
+		while (fitting < length && (left || ((unsigned char)word[fitting] & 0xc0) == 0x80))
+			left -= ((unsigned char)word[fitting++] & 0xc0) != 0x80;
+		ct_text_append(text, word, fitting);
+		word += fitting;
+		length -= fitting;
+		if (length)
+			new_line(text, column);
+	}
+}
+
 void ct_text_add_paragraph(struct ct_text *text, size_t indent, size_t column, const char *label, const char *words)
 {
-	size_t used;
-
 	ct_text_addf(text, "%*s%s", (int)indent, "", label);
 	ct_text_pad(text, column);
-	used = column;
 	while (*words && !text->failed) {
-		size_t length = strcspn(words, " ");
+		size_t length = strcspn(words, " "), columns = columns_of(words, length);
+		size_t used = current_column(text);
 
-		if (used > column && used + 1 + length > CT_COLUMNS) {
-			ct_text_add(text, "\n");
-			ct_text_pad(text, column);
-			used = column;
-		} else if (used > column) {
+		if (used > column && used + 1 + columns > CT_COLUMNS)
+			new_line(text, column);
+		else if (used > column)
 			ct_text_add(text, " ");
-			used++;
-		}
-		ct_text_append(text, words, length);
-		used += length;
+		add_long_word(text, column, words, length);
 		words += length + (words[length] == ' ');
 	}
 	ct_text_add(text, "\n");

@@ -15,8 +15,15 @@
  */
 void ct_text_add_paragraph(struct ct_text *text, size_t indent, size_t column, const char *label, const char *words);
 
+/**
+ * Add a part of the current line, or of a new one when it does not fit any more.
+ *
+ * @param indent  Spaces before it on a new line, where leading spaces of its own are left out.
+ */
+void ct_text_add_part(struct ct_text *text, size_t indent, const char *part);
+
 /** Add a name escaped and cut in its middle to at most `columns` characters, as "begin...end". */
 void ct_text_add_short(struct ct_text *text, const char *name, size_t columns);
 
-/** Add spaces until the current line has `column` characters (as bytes; names beyond ASCII count double at worst). */
+/** Add spaces until the current line has `column` characters. */
 void ct_text_pad(struct ct_text *text, size_t column);

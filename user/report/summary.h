@@ -10,6 +10,12 @@
 /** @return how long the window was open, up to now. */
 uint64_t ct_window_duration(const struct ct_snapshot *snapshot);
 
+/** @return events that never came: those in gaps, or those the kernel counted when that is more. */
+uint64_t ct_lost_events(const struct ct_snapshot *snapshot);
+
+/** @return contexts, sites and tasks that were not kept because of a cap. */
+uint64_t ct_refused(const struct ct_snapshot *snapshot);
+
 /** @return the last element of a path. Borrowed. */
 const char *ct_base_name(const char *path);
 

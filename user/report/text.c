@@ -11,9 +11,12 @@
 
 #define LABEL_INDENT 2
 #define LABEL_COLUMN 12
+#define COUNTS_COLUMN 10
 #define PLACE_COLUMN 64
 #define NAME_COLUMNS (PLACE_COLUMN - LABEL_COLUMN - 2)
+#define LINE_COLUMNS 11 /* ":4294967295" */
 #define FRAMES_MAX 4
+#define RATE_SHOWN_MILLI 50 /* less is +0.0 a minute */
 #define DEADLINES_MAX 3
 
 #define BOLD "\033[1m"
@@ -27,6 +30,23 @@ static void add_colour(const struct ct_snapshot *snapshot, struct ct_text *text,
 		ct_text_add(text, code);
 }
 
+/* Move a part to the current line, or to the next where it does not fit. */
+static void add_part(struct ct_text *text, size_t indent, struct ct_text *part)
+{
+	text->failed |= part->failed;
+	if (part->length)
+		ct_text_add_part(text, indent, part->data);
+	ct_text_clear(part);
+}
+
+/* "client.go:41", or nothing when neither is known. */
+static void add_place(struct ct_text *text, const struct ct_frame *frame, size_t columns)
+{
+	ct_text_add_short(text, ct_base_name(frame->file), columns - LINE_COLUMNS);
+	if (frame->line)
+		ct_text_addf(text, ":%" PRIu32, frame->line);
+}
+
 /* "main.(*Client).Call    client.go:41" */
 static void add_frame(struct ct_text *text, const struct ct_frame *frame)
 {
@@ -35,11 +55,15 @@ static void add_frame(struct ct_text *text, const struct ct_frame *frame)
 	if (*frame->file || frame->line) {
 		ct_text_add(text, "  ");
 		ct_text_pad(text, PLACE_COLUMN);
-		ct_text_add_short(text, ct_base_name(frame->file), CT_COLUMNS - PLACE_COLUMN - 8);
-		if (frame->line)
-			ct_text_addf(text, ":%" PRIu32, frame->line);
+		add_place(text, frame, CT_COLUMNS - PLACE_COLUMN);
 	}
 	ct_text_add(text, "\n");
+}
+
+/* NULL for the site nobody saw. */
+static const struct ct_site *site_of(const struct ct_snapshot *snapshot, uint32_t index)
+{
+	return index == CT_SITE_UNKNOWN ? NULL : ct_tree_site(snapshot->tree, index);
 }
 
 static void add_frames(struct ct_text *text, const char *label, const struct ct_site *site, int most)
@@ -74,10 +98,10 @@ static void add_parent(const struct ct_snapshot *snapshot, const struct ct_findi
 	ct_text_addf(text, "%*sparent", LABEL_INDENT, "");
 	ct_text_pad(text, LABEL_COLUMN);
 	if (site && parent->site != CT_SITE_UNKNOWN && ct_frame_next(site, &cursor, &frame)) {
-		ct_text_add_short(text, ct_base_name(frame.function), 40);
-		ct_text_add(text, "  ");
-		ct_text_add_short(text, ct_base_name(frame.file), 24);
-		ct_text_addf(text, ":%" PRIu32 ", ", frame.line);
+		ct_text_add_short(text, ct_base_name(frame.function), 30);
+		ct_text_add(text, *frame.file ? "  " : "");
+		add_place(text, &frame, 30);
+		ct_text_add(text, ", ");
 	}
 	ct_text_add(text, parent->state & CT_CONTEXT_ENDED ? "ended" : "live");
 	if (parent->state & CT_CONTEXT_ADOPTED)
@@ -85,20 +109,24 @@ static void add_parent(const struct ct_snapshot *snapshot, const struct ct_findi
 	ct_text_add(text, "\n");
 }
 
-static void add_retention(const struct ct_finding *finding, struct ct_text *text)
+/* " about 138 kB kept by their parent" */
+static void add_retention(const struct ct_finding *finding, struct ct_text *part)
 {
-	static const char *const keepers[] = { "parent", "timer", "goroutine" };
+	bool is_one = finding->live == 1;
+	const char *const keepers[] = {
+		is_one ? "its parent" : finding->parent_id ? "their parent" : "their parents",
+		is_one ? "its timer" : "their timers",
+		is_one ? "a goroutine" : "goroutines",
+	};
 	const char *separator = "";
 
-	if (!finding->retained_by)
-		return;
-	ct_text_add(text, ", about ");
-	ct_text_add_bytes(text, finding->retained_bytes);
-	ct_text_add(text, " kept by ");
+	ct_text_add(part, " about ");
+	ct_text_add_bytes(part, finding->retained_bytes);
+	ct_text_add(part, " kept by ");
 	for (int i = 0; i < 3; i++) {
 		if (!(finding->retained_by & 1 << i))
 			continue;
-		ct_text_addf(text, "%s%s", separator, keepers[i]);
+		ct_text_addf(part, "%s%s", separator, keepers[i]);
 		separator = " and ";
 	}
 }
@@ -107,6 +135,7 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 {
 	static const char *const titles[] = { "HINT", "WARNING", "LEAK" };
 	bool is_leak = finding->severity == CT_SEVERITY_LEAK;
+	struct ct_text part = { 0 };
 
 	add_colour(snapshot, text, is_leak ? RED : YELLOW);
 	ct_text_addf(text, "%s %s", titles[finding->severity], ct_finding_name(finding->kind));
@@ -114,61 +143,89 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 	ct_text_addf(text, ", %s: ", ct_confidence_name(finding->confidence));
 	ct_text_add_grouped(text, finding->live ? finding->live : finding->count);
 	ct_text_add(text, finding->live ? " live" : " made");
-	if (finding->rate_per_min_milli)
+	if (finding->count > 1 && finding->rate_per_min_milli >= RATE_SHOWN_MILLI)
 		ct_text_addf(text, ", +%.1f/min", (double)finding->rate_per_min_milli / 1000);
 	if (finding->oldest_ns) {
 		ct_text_add(text, ", oldest ");
 		ct_text_add_duration(text, finding->oldest_ns);
 	}
-	add_retention(finding, text);
+	if (finding->retained_by) {
+		ct_text_add(text, ",");
+		add_retention(finding, &part);
+	}
+	add_part(text, LABEL_INDENT, &part);
 	ct_text_add(text, "\n");
+	ct_text_done(&part);
 }
 
 static void add_finding(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
 {
-	const struct ct_site *site = finding->site == CT_SITE_UNKNOWN ? NULL :
-									ct_tree_site(snapshot->tree, finding->site);
-
 	ct_text_add(text, "\n");
 	add_headline(snapshot, finding, text);
-	add_frames(text, "created", site, FRAMES_MAX);
+	add_frames(text, "created", site_of(snapshot, finding->site), FRAMES_MAX);
 	add_parent(snapshot, finding, text);
 	ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "evidence", finding->evidence);
 	ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "do", finding->advice);
 }
 
+/* " none lost: complete" */
+static void add_quality(const struct ct_snapshot *snapshot, struct ct_text *part)
+{
+	uint64_t lost = ct_lost_events(snapshot), refused = ct_refused(snapshot);
+	uint64_t gaps = ct_tree_totals(snapshot->tree)->gaps;
+
+	ct_text_add(part, " ");
+	if (lost || gaps || !refused) {
+		if (lost)
+			ct_text_add_grouped(part, lost);
+		ct_text_add(part, lost ? " lost" : "none lost");
+	}
+	if (gaps) {
+		ct_text_add(part, " in ");
+		ct_text_add_grouped(part, gaps);
+		ct_text_add(part, gaps == 1 ? " gap" : " gaps");
+	}
+	if (refused) {
+		ct_text_add(part, lost || gaps ? ", " : "");
+		ct_text_add_grouped(part, refused);
+		ct_text_add(part, " refused at a cap");
+	}
+	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) ? ": incomplete" : ": complete");
+}
+
 static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	const struct ct_window *window = ct_tree_window(snapshot->tree);
-	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
+	const char *runtime = window->runtime == CT_RUNTIME_GO ? "go" : "C";
+	struct ct_text part = { 0 };
 
 	add_colour(snapshot, text, BOLD);
 	ct_text_add_short(text, *window->exe ? ct_base_name(window->exe) : "unknown program", 32);
 	add_colour(snapshot, text, PLAIN);
 	ct_text_addf(text, "  pid %" PRIu32 "  ", window->pid);
-	ct_text_add_short(text, *window->runtime_version ? window->runtime_version : "C", 20);
+	ct_text_add_short(text, *window->runtime_version ? window->runtime_version : runtime, 20);
 	ct_text_add(text, window->is_stripped ? ", stripped" : "");
-	ct_text_add(text, "  watched ");
-	ct_text_add_duration(text, ct_window_duration(snapshot));
-	ct_text_add(text, ", ");
-	ct_text_add_grouped(text, totals->events);
-	ct_text_add(text, " events");
-	if (ct_tree_is_incomplete(snapshot->tree)) {
-		ct_text_add(text, ",\n  ");
-		ct_text_add_grouped(text, totals->lost_events);
-		ct_text_add(text, " lost in ");
-		ct_text_add_grouped(text, totals->gaps);
-		ct_text_add(text, totals->gaps == 1 ? " gap: incomplete\n" : " gaps: incomplete\n");
-	} else {
-		ct_text_add(text, ", none lost: complete\n");
-	}
+	ct_text_add(&part, "  watched ");
+	ct_text_add_duration(&part, ct_window_duration(snapshot));
+	ct_text_add(&part, ", ");
+	ct_text_add_grouped(&part, ct_tree_totals(snapshot->tree)->events);
+	ct_text_add(&part, " events,");
+	add_part(text, LABEL_INDENT, &part);
+	add_quality(snapshot, &part);
+	add_part(text, LABEL_INDENT, &part);
+	ct_text_add(text, "\n");
+	ct_text_done(&part);
 }
 
 static void add_count(struct ct_text *text, uint64_t count, const char *what)
 {
-	ct_text_add(text, "   ");
-	ct_text_add_grouped(text, count);
-	ct_text_addf(text, " %s", what);
+	struct ct_text part = { 0 };
+
+	ct_text_add(&part, "   ");
+	ct_text_add_grouped(&part, count);
+	ct_text_addf(&part, " %s", what);
+	add_part(text, COUNTS_COLUMN, &part);
+	ct_text_done(&part);
 }
 
 static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *text)
@@ -187,33 +244,45 @@ static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *tex
 	ct_text_add(text, "\n");
 }
 
-/* Deadlines that fired, by site, the most frequent first. The groups are few: a bounded table of the tree. */
+/* The sites with the most deadlines that fired, the most frequent first. */
+static void find_deadlines(const struct ct_tree *tree, const struct ct_cancel_group *top[DEADLINES_MAX])
+{
+	size_t count;
+	const struct ct_cancel_group *groups = ct_tree_cancels(tree, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t at = DEADLINES_MAX;
+
+		if (groups[i].reason != CT_REASON_DEADLINE)
+			continue;
+		while (at && (!top[at - 1] || groups[i].count > top[at - 1]->count))
+			at--;
+		for (size_t last = DEADLINES_MAX - 1; at < DEADLINES_MAX && last > at; last--)
+			top[last] = top[last - 1];
+		if (at < DEADLINES_MAX)
+			top[at] = &groups[i];
+	}
+}
+
 static void add_deadlines(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	uint64_t total = ct_tree_totals(snapshot->tree)->ended[CT_REASON_DEADLINE];
-	uint64_t below = UINT64_MAX;
-	size_t count;
-	const struct ct_cancel_group *groups = ct_tree_cancels(snapshot->tree, &count);
+	const struct ct_cancel_group *top[DEADLINES_MAX] = { NULL };
 
 	if (!total)
 		return;
 	ct_text_add(text, "\nwhy the ");
 	ct_text_add_grouped(text, total);
 	ct_text_add(text, total == 1 ? " deadline:\n" : " deadlines:\n");
-	for (int shown = 0; shown < DEADLINES_MAX; shown++) {
-		const struct ct_cancel_group *best = NULL;
+	find_deadlines(snapshot->tree, top);
+	for (size_t i = 0; i < DEADLINES_MAX && top[i]; i++) {
+		struct ct_text label = { 0 };
 
-		for (size_t i = 0; i < count; i++)
-			if (groups[i].reason == CT_REASON_DEADLINE && groups[i].count < below &&
-			    (!best || groups[i].count > best->count))
-				best = &groups[i];
-		if (!best)
-			break;
-		below = best->count;
-		ct_text_add(text, "  ");
-		ct_text_add_grouped(text, best->count);
-		ct_text_add(text, " at");
-		add_frames(text, "", ct_tree_site(snapshot->tree, best->site), 1);
+		ct_text_add_grouped(&label, top[i]->count);
+		ct_text_add(&label, " at ");
+		text->failed |= label.failed;
+		add_frames(text, label.data ? label.data : "", site_of(snapshot, top[i]->site), 1);
+		ct_text_done(&label);
 	}
 }
 
@@ -229,8 +298,7 @@ static void add_undecided(const struct ct_snapshot *snapshot, struct ct_text *te
 		ct_text_add(text, " old and uncancelled, oldest ");
 		ct_text_add_duration(text, item->oldest_ns);
 		ct_text_add(text, "\n");
-		add_frames(text, "created",
-			   item->site == CT_SITE_UNKNOWN ? NULL : ct_tree_site(snapshot->tree, item->site), 2);
+		add_frames(text, "created", site_of(snapshot, item->site), 2);
 		ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "why", item->why);
 	}
 }
@@ -255,12 +323,12 @@ static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text
 	}
 	if (has_leak(findings) || findings->undecided_count)
 		return;
+	if (findings->count)
+		ct_text_add(text, "\n");
 	if (ct_tree_is_incomplete(snapshot->tree))
 		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
-	else if (findings->suppressed)
-		ct_text_add(text, "no other leaks\n");
 	else
-		ct_text_add(text, findings->count ? "\nno leaks\n" : "no leaks\n");
+		ct_text_add(text, findings->suppressed ? "no other leaks\n" : "no leaks\n");
 }
 
 static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)

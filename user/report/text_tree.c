@@ -8,12 +8,15 @@
 #include <stdlib.h>
 
 #define INDENT_MAX 40 /* deeper levels are written as a number */
+#define NAME_COLUMNS 36
 
 static void add_line(const struct ct_snapshot *snapshot, const struct ct_tree_entry *entry, struct ct_text *text)
 {
 	const struct ct_context *context = ct_tree_context(snapshot->tree, entry->index);
 	const struct ct_site *site = ct_tree_site(snapshot->tree, context->site);
 	size_t indent = 2 * (size_t)entry->depth;
+	bool has_ended = context->state & CT_CONTEXT_ENDED;
+	struct ct_text name = { 0 };
 	struct ct_frame frame;
 	uint32_t cursor = 0;
 
@@ -23,18 +26,24 @@ static void add_line(const struct ct_snapshot *snapshot, const struct ct_tree_en
 	ct_text_addf(text, "%s ", ct_context_kind_name(context->kind));
 	ct_text_add_duration(text, ct_age(snapshot, context));
 	if (context->state & CT_CONTEXT_ADOPTED)
-		ct_text_add(text, " before the attach");
-	if (context->state & CT_CONTEXT_ENDED)
-		ct_text_addf(text, " ended by %s", ct_cancel_reason_name(context->reason));
-	if (context->deadline_ns > snapshot->now_ns) {
-		ct_text_add(text, " deadline in ");
+		ct_text_add(text, " or more, made before the attach");
+	if (context->state & CT_CONTEXT_DETACHED)
+		ct_text_add(text, ", detached");
+	if (has_ended)
+		ct_text_addf(text, ", ended: %s", ct_cancel_reason_name(context->reason));
+	if (!has_ended && context->deadline_ns > snapshot->now_ns) {
+		ct_text_add(text, ", deadline in ");
 		ct_text_add_duration(text, context->deadline_ns - snapshot->now_ns);
 	}
 	if (context->site != CT_SITE_UNKNOWN && site && ct_frame_next(site, &cursor, &frame)) {
-		ct_text_add(text, " ");
-		ct_text_add_short(text, ct_base_name(frame.function), 30);
-		ct_text_addf(text, ":%" PRIu32, frame.line);
+		ct_text_add(&name, "  ");
+		ct_text_add_short(&name, ct_base_name(frame.function), NAME_COLUMNS);
+		if (frame.line)
+			ct_text_addf(&name, ":%" PRIu32, frame.line);
+		ct_text_add_part(text, INDENT_MAX, name.data ? name.data : "");
 	}
+	text->failed |= name.failed;
+	ct_text_done(&name);
 	ct_text_add(text, "\n");
 }
 
