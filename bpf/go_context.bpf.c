@@ -74,7 +74,7 @@ static __always_inline __u64 read_deadline(const struct ct_go_config *go, __u64 
 	if (!(time.wall & GO_TIME_IS_MONOTONIC))
 		return 0;
 	// WithTimeout of the longest duration: ext is as large as it can be.
-	if (time.ext > 0 && go->time_base_ns + (__u64)time.ext > (1ull << 63))
+	if (time.ext > 0 && go->time_base_ns + (__u64)time.ext >= (1ull << 63))
 		return 0;
 	deadline = (__s64)go->time_base_ns + time.ext;
 	return deadline > 0 ? (__u64)deadline : 1;

@@ -38,7 +38,8 @@ int ct_cli_number(const char *option, const char *value, uint32_t least, uint32_
 
 	errno = 0;
 	number = strtoul(value, &end, 10);
-	if (errno || end == value || *end || *value == '-' || number < least || number > most)
+	// It must begin with a digit: strtoul takes " -18446744073709551615" for 1.
+	if (errno || *value < '0' || *value > '9' || *end || number < least || number > most)
 		return ct_error_set(reterr, -EINVAL, "%s: \"%s\" is no whole number from %u to %u", option, value, least,
 				    most);
 	*ret = (uint32_t)number;

@@ -14,7 +14,7 @@
 #define THIS_MACHINE EM_AARCH64
 #endif
 
-#define WRITABLE_AT 0x3000
+#define WRITABLE_AT (CT_SAMPLE_DATA - CT_SAMPLE_BASE)
 
 static uint64_t here(const struct ct_go_sample *sample)
 {
@@ -220,9 +220,9 @@ static void put_pclntab(struct ct_go_sample *sample)
 	uint32_t magic = sample->minor < 18 ? 0xfffffffa : sample->minor < 20 ? 0xfffffff0 : 0xfffffff1;
 	size_t end;
 
-	sample->used = 0x1208; // aligned to 8 only, as 1.26 does
+	sample->used = CT_SAMPLE_PCLNTAB - CT_SAMPLE_BASE;
 	sample->pclntab = here(sample);
-	sample->gofunc = CT_SAMPLE_BASE + 0x2000;
+	sample->gofunc = CT_SAMPLE_GOFUNC;
 	sample->used += sample->minor < 26 ? 96 : 72;
 	put_names(sample, &parts);
 	put_tables(sample, &parts);

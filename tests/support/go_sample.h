@@ -16,6 +16,11 @@
 #define CT_SAMPLE_TEXT	(CT_SAMPLE_BASE + 0x1000)
 #define CT_SAMPLE_BYTES 0x4000
 
+/* Where its parts begin, in every release. */
+#define CT_SAMPLE_PCLNTAB (CT_SAMPLE_BASE + 0x1208) // aligned to 8 only, as 1.26 does
+#define CT_SAMPLE_GOFUNC  (CT_SAMPLE_BASE + 0x2000)
+#define CT_SAMPLE_DATA	  (CT_SAMPLE_BASE + 0x3000) // writable from here on: build info, moduledata
+
 /* Addresses of functions and of the instructions that stand for lines. */
 #define CT_SAMPLE_OUTER	     CT_SAMPLE_TEXT	     // main.go:10
 #define CT_SAMPLE_MIDDLE     (CT_SAMPLE_TEXT + 0x10) // main.go:20, inlined

@@ -65,11 +65,12 @@ int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const stru
 
 bool ct_frame_next(const struct ct_site *site, uint32_t *cursor, struct ct_frame *ret)
 {
-	const char *at = site->packed + *cursor;
 	struct ct_frame frame;
+	const char *at;
 
 	if (!site->packed || *cursor >= site->packed_bytes)
 		return false;
+	at = site->packed + *cursor;
 	memcpy(&frame.line, at, sizeof(frame.line));
 	frame.flags = (uint8_t)at[sizeof(frame.line)];
 	frame.function = at + FRAME_FIXED_BYTES;

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Which cancel is it? Every way into Go's cancel methods, as the callers in src/context/context.go make it, and the one
+ * event it is told by.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "go_world.h"
+
+static struct go_world world;
+
+static int set_up(void **state)
+{
+	(void)state;
+	go_world_init(&world);
+	return 0;
+}
+
+/* What is told, and with what. */
+enum told { NOTHING, EXPLICIT, DEADLINE, DEADLINE_BORN, PARENT, PARENT_BORN, CANCEL_CALL };
+
+static void expect(enum told told, uint64_t context)
+{
+	static const uint8_t reasons[] = {
+		[EXPLICIT] = CT_REASON_EXPLICIT,      [DEADLINE] = CT_REASON_DEADLINE,
+		[DEADLINE_BORN] = CT_REASON_DEADLINE, [PARENT] = CT_REASON_PARENT,
+		[PARENT_BORN] = CT_REASON_PARENT,
+	};
+	bool is_born = told == DEADLINE_BORN || told == PARENT_BORN;
+
+	if (told == NOTHING) {
+		assert_int_equal(shim_events(), 0);
+		return;
+	}
+	if (told == CANCEL_CALL) {
+		assert_int_equal(only(CT_EVENT_CANCEL_CALL).cancel_call->context, context);
+		assert_int_not_equal(only(CT_EVENT_CANCEL_CALL).cancel_call->path, 0);
+		return;
+	}
+	assert_int_equal(only(CT_EVENT_CANCEL).cancel->context, context);
+	assert_int_equal(only(CT_EVENT_CANCEL).cancel->reason, reasons[told]);
+	assert_int_equal(only(CT_EVENT_CANCEL).header->flags, is_born ? CT_CANCEL_BORN : 0);
+	assert_int_equal(only(CT_EVENT_CANCEL).cancel->path != 0, told == EXPLICIT);
+	assert_memory_equal(only(CT_EVENT_CANCEL).cancel->pad, "\0\0\0", 3);
+}
+
+/* The error and the cause of a call. */
+enum error { CANCELED, EXCEEDED };
+enum cause { NO_CAUSE, CAUSE };
+
+/* One row of the table "which cancel is it". */
+struct row {
+	const char *name;
+	uint32_t receiver;
+	bool removes;
+	enum error error;
+	enum cause cause;
+	uint64_t from;
+	bool has_ended;
+	enum told told;
+};
+
+#define CLOSURE	      (GO_CANCEL_CLOSURE + 0x20) // WithCancel.func1, not probed by itself here
+#define TIMER_CLOSURE (GO_LIBRARY + 0x6000)	 // WithDeadlineCause.func2
+#define CALLER(which) (GO_CALLER(CT_CALLER_##which) + 0x30)
+
+static const struct row rows[] = {
+	{"app CancelFunc", CT_RECEIVER_CANCEL, true, CANCELED, NO_CAUSE, CLOSURE, false, EXPLICIT},
+	{"app CancelFunc, timerCtx", CT_RECEIVER_TIMER, true, CANCELED, NO_CAUSE, CLOSURE, false, EXPLICIT},
+	{"app CancelCauseFunc", CT_RECEIVER_CANCEL, true, CANCELED, CAUSE, CLOSURE, false, EXPLICIT},
+	{"app CancelFunc, late", CT_RECEIVER_CANCEL, true, CANCELED, NO_CAUSE, CLOSURE, true, CANCEL_CALL},
+	{"app CancelFunc, after the timer", CT_RECEIVER_TIMER, true, CANCELED, NO_CAUSE, CLOSURE, true, CANCEL_CALL},
+	{"deadline timer", CT_RECEIVER_TIMER, true, EXCEEDED, NO_CAUSE, TIMER_CLOSURE, false, DEADLINE},
+	{"deadline timer, with a cause", CT_RECEIVER_TIMER, true, EXCEEDED, CAUSE, TIMER_CLOSURE, false, DEADLINE},
+	{"deadline timer, lost the race", CT_RECEIVER_TIMER, true, EXCEEDED, NO_CAUSE, TIMER_CLOSURE, true, NOTHING},
+	{"deadline past at creation", CT_RECEIVER_TIMER, true, EXCEEDED, NO_CAUSE, CALLER(WITH_DEADLINE), false,
+	 DEADLINE_BORN},
+	{"app CancelFunc of that one", CT_RECEIVER_TIMER, false, CANCELED, NO_CAUSE, CLOSURE, true, CANCEL_CALL},
+	{"cascade", CT_RECEIVER_CANCEL, false, CANCELED, CAUSE, CALLER(CANCEL), false, PARENT},
+	{"cascade of a deadline", CT_RECEIVER_TIMER, false, EXCEEDED, CAUSE, CALLER(CANCEL), false, PARENT},
+	{"cascade to a registration", CT_RECEIVER_AFTER_FUNC, false, CANCELED, CAUSE, CALLER(CANCEL), false, PARENT},
+	{"cascade to one that has ended", CT_RECEIVER_CANCEL, false, CANCELED, CAUSE, CALLER(CANCEL), true, NOTHING},
+	{"derived from a dead parent", CT_RECEIVER_CANCEL, false, CANCELED, CAUSE, CALLER(PROPAGATE), false,
+	 PARENT_BORN},
+	{"derived from a dead parent without a cause", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE,
+	 CALLER(PROPAGATE), false, PARENT_BORN},
+	{"derived from one past its deadline", CT_RECEIVER_TIMER, false, EXCEEDED, CAUSE, CALLER(PROPAGATE), false,
+	 PARENT_BORN},
+	{"foreign parent fired", CT_RECEIVER_CANCEL, false, CANCELED, CAUSE, CALLER(WATCHER), false, PARENT},
+	{"foreign parent fired, no cause", CT_RECEIVER_CANCEL, false, EXCEEDED, NO_CAUSE, CALLER(WATCHER), false,
+	 PARENT},
+	{"foreign parent fired too late", CT_RECEIVER_CANCEL, false, CANCELED, CAUSE, CALLER(WATCHER), true, NOTHING},
+	{"inner call of a timerCtx", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(TIMER_CANCEL), false,
+	 NOTHING},
+	{"inner call, late", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(TIMER_CANCEL), true, NOTHING},
+	{"inner call of the timer", CT_RECEIVER_CANCEL, false, EXCEEDED, NO_CAUSE, CALLER(TIMER_CANCEL), false,
+	 NOTHING},
+	{"inner call of an afterFuncCtx", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(AFTER_FUNC_CANCEL),
+	 false, NOTHING},
+	{"AfterFunc's stop won", CT_RECEIVER_AFTER_FUNC, true, CANCELED, NO_CAUSE, CLOSURE, false, EXPLICIT},
+	{"PGO: the cancel method called by a closure it is half inlined into", CT_RECEIVER_CANCEL, false, CANCELED,
+	 NO_CAUSE, CLOSURE, false, EXPLICIT},
+	{"PGO: the same, late", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CLOSURE, true, CANCEL_CALL},
+	{"PGO: the same of a timer", CT_RECEIVER_CANCEL, false, EXCEEDED, NO_CAUSE, TIMER_CLOSURE, false, DEADLINE},
+	{"PGO: the same of a timer, late", CT_RECEIVER_CANCEL, false, EXCEEDED, NO_CAUSE, TIMER_CLOSURE, true,
+	 NOTHING},
+};
+
+static void play(const struct row *row)
+{
+	struct go_cancel_call call = {
+		.receiver = row->receiver,
+		.context = go_object(&world),
+		.removes = row->removes,
+		.error = row->error == EXCEEDED ? go_deadline_exceeded(&world) : go_canceled(&world),
+		.cause = row->cause == CAUSE ? go_canceled(&world) : (struct go_interface){0, 0},
+		.from = row->from,
+	};
+
+	if (row->has_ended)
+		go_end_context(&world, call.context);
+	clear_events();
+	go_cancel(&world, &call);
+	expect(row->told, call.context);
+	assert_int_equal(all_counters(), 0);
+}
+
+static void test_every_row(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].name);
+		play(&rows[i]);
+	}
+}
+
+/* Up to 1.19 no cause tells the parent's end; what stands in its registers is garbage. */
+static void test_rows_before_causes(void **state)
+{
+	static const struct row old[] = {
+		{"app CancelFunc", CT_RECEIVER_CANCEL, true, CANCELED, NO_CAUSE, CLOSURE, false, EXPLICIT},
+		{"app CancelFunc, late", CT_RECEIVER_TIMER, true, CANCELED, NO_CAUSE, CLOSURE, true, CANCEL_CALL},
+		{"deadline timer", CT_RECEIVER_TIMER, true, EXCEEDED, NO_CAUSE, TIMER_CLOSURE, false, DEADLINE},
+		{"deadline past at creation", CT_RECEIVER_TIMER, true, EXCEEDED, NO_CAUSE, CALLER(WITH_DEADLINE), false,
+		 DEADLINE_BORN},
+		{"app CancelFunc of that one", CT_RECEIVER_TIMER, false, CANCELED, NO_CAUSE, CLOSURE, true,
+		 CANCEL_CALL},
+		{"cascade", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(CANCEL), false, PARENT},
+		{"derived from a dead parent", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(PROPAGATE), false,
+		 PARENT_BORN},
+		{"foreign parent fired", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(WATCHER), false, PARENT},
+		{"foreign parent fired, its closure not known", CT_RECEIVER_CANCEL, false, EXCEEDED, NO_CAUSE,
+		 GO_LIBRARY + 0x7000, false, PARENT},
+		{"inner call", CT_RECEIVER_CANCEL, false, CANCELED, NO_CAUSE, CALLER(TIMER_CANCEL), false, NOTHING},
+	};
+
+	(void)state;
+	go_world_make_old(&world, 19);
+	for (size_t i = 0; i < sizeof(old) / sizeof(*old); i++) {
+		print_message("  %s\n", old[i].name);
+		play(&old[i]);
+	}
+}
+
+/* 1.20: the error word is in a cancelCtx to which the timerCtx points. */
+static void test_split_timer(void **state)
+{
+	uint64_t timer = go_object(&world), inside = go_object(&world);
+	struct go_cancel_call call = {CT_RECEIVER_TIMER, timer, true, go_canceled(&world), {0, 0}, CLOSURE};
+
+	(void)state;
+	go_world_make_old(&world, 20);
+	shim_poke(timer, inside);
+	shim_poke(timer + GO_ERR, 1); // belongs to something else
+	clear_events();
+	go_cancel(&world, &call);
+	expect(EXPLICIT, timer);
+	go_end_context(&world, inside);
+	clear_events();
+	go_cancel(&world, &call);
+	expect(CANCEL_CALL, timer);
+	// A cancelCtx is not split.
+	call = (struct go_cancel_call){CT_RECEIVER_CANCEL, inside, true, go_canceled(&world), {0, 0}, CLOSURE};
+	clear_events();
+	go_cancel(&world, &call);
+	expect(CANCEL_CALL, inside);
+}
+
+static struct go_cancel_call inner_of_closure(uint64_t context, uint64_t from)
+{
+	return (struct go_cancel_call){CT_RECEIVER_CANCEL, context, true, go_canceled(&world), {0, 0}, from};
+}
+
+/* Profile-guided builds: the closure is probed too, and the method it may still call tells nothing again. */
+static void test_closure_is_told_once(void **state)
+{
+	uint64_t context = go_object(&world);
+	struct go_cancel_call call = inner_of_closure(context, CLOSURE);
+
+	(void)state;
+	go_cancel_closure(&world, context);
+	expect(EXPLICIT, context);
+	clear_events();
+	go_cancel(&world, &call);
+	expect(NOTHING, context);
+	// The method ends it; the next call is a late one, and again one event.
+	go_end_context(&world, context);
+	go_cancel_closure(&world, context);
+	expect(CANCEL_CALL, context);
+	clear_events();
+	go_cancel(&world, &call);
+	expect(NOTHING, context);
+	assert_int_equal(all_counters(), 0);
+}
+
+/* What another goroutine, another context or another caller does is not the closure's doing. */
+static void test_closure_stands_for_itself_only(void **state)
+{
+	uint64_t context = go_object(&world), other = go_object(&world);
+	struct go_cancel_call call = inner_of_closure(other, CLOSURE);
+
+	(void)state;
+	go_cancel_closure(&world, context);
+	clear_events();
+	go_cancel(&world, &call);
+	expect(EXPLICIT, other);
+	call = inner_of_closure(context, GO_CANCEL_CLOSURE + 0xc + 4096); // not within the closure
+	clear_events();
+	go_cancel(&world, &call);
+	expect(EXPLICIT, context);
+	call = inner_of_closure(context, GO_CANCEL_CLOSURE); // in front of its probe
+	clear_events();
+	go_cancel(&world, &call);
+	expect(EXPLICIT, context);
+	call = inner_of_closure(context, CLOSURE);
+	world.regs.r14 += 0x400;
+	clear_events();
+	go_cancel(&world, &call);
+	expect(EXPLICIT, context);
+	world.regs.r14 -= 0x400;
+	// The end of its parent comes from the method itself and is never the closure's.
+	call = (struct go_cancel_call){CT_RECEIVER_CANCEL, context, false, go_canceled(&world), go_canceled(&world),
+				       CALLER(CANCEL)};
+	clear_events();
+	go_cancel(&world, &call);
+	expect(PARENT, context);
+}
+
+static void test_closures_map_full(void **state)
+{
+	struct shim_map *map = shim_map_of("closure_calls", BPF_MAP_TYPE_HASH, 16, 16);
+	uint64_t context = go_object(&world);
+
+	(void)state;
+	shim_map_limit(map, 1);
+	go_cancel_closure(&world, context);
+	world.regs.r14 += 0x400;
+	clear_events();
+	go_cancel_closure(&world, context);
+	expect(EXPLICIT, context); // told all the same
+	assert_int_equal(counter(CT_COUNTER_MAP_UPDATE), 1);
+	assert_int_equal(drops(), 0);
+}
+
+/* Reads of one hit: return address, type of the error, error word. The first two decide, so without them nothing is
+ * told and the hole in the numbers says so; the third only tells a late call from the end. */
+static void test_unreadable(void **state)
+{
+	uint64_t context = go_object(&world);
+	struct go_cancel_call call = inner_of_closure(context, CLOSURE);
+	uint32_t sequence;
+
+	(void)state;
+	go_cancel(&world, &call);
+	sequence = only(CT_EVENT_CANCEL).header->sequence;
+	for (uint64_t read = 1; read <= 2; read++) {
+		clear_events();
+		shim.reads = 0;
+		shim.fail_read = read;
+		go_cancel(&world, &call);
+		expect(NOTHING, context);
+		assert_int_equal(counter(CT_COUNTER_READ_CANCEL), 1);
+		assert_int_equal(drops(), 1);
+	}
+	clear_events();
+	go_end_context(&world, context);
+	shim.reads = 0;
+	shim.fail_read = 3;
+	go_cancel(&world, &call);
+	expect(EXPLICIT, context);
+	assert_int_equal(counter(CT_COUNTER_READ_CONTEXT), 1);
+	assert_int_equal(drops(), 0);
+	assert_int_equal(only(CT_EVENT_CANCEL).header->sequence, sequence + 3);
+}
+
+static void test_unreadable_closure(void **state)
+{
+	struct pt_regs regs = world.regs;
+
+	(void)state;
+	regs.rdx = 0x10; // no closure
+	hit(go_end, &regs, CT_COOKIE(CT_ROLE_GO_CANCEL_CLOSURE, 0));
+	expect(NOTHING, 0);
+	assert_int_equal(counter(CT_COUNTER_READ_CANCEL), 1);
+	assert_int_equal(drops(), 1);
+}
+
+static void test_stack_check_and_other_roles(void **state)
+{
+	(void)state;
+	world.regs.eflags = 0x41;
+	for (uint32_t role = 0; role < CT_ROLE_END; role++)
+		hit(go_end, &world.regs, CT_COOKIE(role, 0) | CT_COOKIE_AT_STACK_CHECK);
+	world.regs.eflags = 0;
+	for (uint32_t role = 0; role < CT_ROLE_END; role++)
+		if (role != CT_ROLE_GO_CANCEL && role != CT_ROLE_GO_CANCEL_CLOSURE && role != CT_ROLE_GO_TASK_END)
+			hit(go_end, &world.regs, CT_COOKIE(role, 0) | CT_COOKIE_AT_STACK_CHECK);
+	expect(NOTHING, 0);
+	assert_int_equal(all_counters(), 0);
+	shim.process++;
+	hit(go_end, &world.regs, CT_COOKIE(CT_ROLE_GO_CANCEL, 0));
+	assert_int_equal(counter(CT_COUNTER_CONFIG_MISSING), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_every_row, set_up),
+		cmocka_unit_test_setup(test_rows_before_causes, set_up),
+		cmocka_unit_test_setup(test_split_timer, set_up),
+		cmocka_unit_test_setup(test_closure_is_told_once, set_up),
+		cmocka_unit_test_setup(test_closure_stands_for_itself_only, set_up),
+		cmocka_unit_test_setup(test_closures_map_full, set_up),
+		cmocka_unit_test_setup(test_unreadable, set_up),
+		cmocka_unit_test_setup(test_unreadable_closure, set_up),
+		cmocka_unit_test_setup(test_stack_check_and_other_roles, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
