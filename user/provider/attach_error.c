@@ -16,8 +16,6 @@ static const char *explain(int code)
 	switch (-code) {
 	case KERNEL_ENOTSUPP:
 		return "the kernel cannot probe this instruction";
-	case ESRCH:
-		return "no such process";
 	case EINVAL:
 		return "the kernel refuses the probe: no executable code there, or no uprobes in this kernel";
 	default:
