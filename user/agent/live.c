@@ -84,10 +84,12 @@ static int push_begin(struct ct_live *live)
 /* Goroutines and threads are the user's to leave out. */
 static void drop_task_points(struct ct_live *live)
 {
-	for (size_t i = 0; i < live->plans_count; i++) {
-		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_START);
-		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_END);
-	}
+	static const enum ct_role roles[] = { CT_ROLE_GO_TASK_START, CT_ROLE_GO_TASK_END, CT_ROLE_C_TASK_BEGIN,
+					      CT_ROLE_C_TASK_END };
+
+	for (size_t i = 0; i < live->plans_count; i++)
+		for (size_t j = 0; j < sizeof(roles) / sizeof(roles[0]); j++)
+			ct_plan_remove(&live->plans[i], roles[j]);
 }
 
 /* A target whose memory cannot be asked is watched all the same: nothing is confirmed then, and -v says why. */
