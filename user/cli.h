@@ -72,3 +72,6 @@ int ct_cli_parse(int argc, char **argv, struct ct_options *ret_options, struct c
 
 /** Print the help text to standard output. */
 void ct_cli_help(void);
+
+/** Print what this build is and knows to standard output. */
+void ct_cli_version(void);

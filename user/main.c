@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		ct_cli_help();
 		return 0;
 	case CT_COMMAND_VERSION:
-		puts("ctxtrace " CTXTRACE_VERSION);
+		ct_cli_version();
 		return 0;
 	case CT_COMMAND_WATCH:
 		return ct_agent_watch(&options);

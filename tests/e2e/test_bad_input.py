@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is wrong: one clear line on standard error, the documented exit status, nothing on standard output."""
+import contextlib
+import gzip
 import os
 import pathlib
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -11,7 +14,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import Skip, case, check, environment, main, need_bpf, note, wait_for
 from e2e_go import build
-from e2e_process import Agent, Process, Target, demo
+from e2e_process import Agent, Target, demo
 
 USAGE, ATTACH = 2, 3
 WRONG = []
@@ -62,8 +65,16 @@ def usage():
             (["-p", "abc"], "abc"), (["-p", "0"], "0"), (["-p", "-3"], "-3"), (["-p", "99999999999"], "99999999999"),
             (["-p", pid, "-f", "yaml"], "yaml"), (["-p", pid, "--fail-on", "sorrow"], "sorrow"),
             (["-p", pid, "surplus"], "surplus"), (["-p", pid, "--max-contexts", "0"], "max-contexts"),
-            (["replay"], "replay"), (["run"], "run"), (["replay", "-p", pid, "x"], "pid"), (["-d", "3s"], "-p")):
-        refused(arguments, USAGE, word)
+            (["replay"], "replay"), (["run"], "run"), (["replay", "-p", pid, "x"], "pid"), (["-d", "3s"], "-p"),
+            (["-p", pid, "--tree=deep"], "--tree"), (["-p", pid, "--exit-code", "3"], "exit-code"),
+            (["run", "--exit-code", "256", "--", "true"], "256"), (["check", "-d", "3s"], "duration"),
+            (["frobnicate"], "frobnicate"), (["-p", pid, "--min-age", "1y"], "1y"), (["-p", pid, "--record"], "--record"),
+            (["-p", pid, "-f", "json="], "json="), (["-p", pid, "-f", "text", "-f", "json"], "standard output"),
+            (["-p", pid, "-f", "text=same", "-f", "json=same"], "same"),
+            (["-p", pid, "-o", "same", "--record", "same"], "same")):
+        refused(arguments, USAGE, word, "--help")
+    for ring in ("4097", "12", "soon", "12288"):
+        refused(["-p", pid], USAGE, ring, "CTXTRACE_RING_BYTES", env={**os.environ, "CTXTRACE_RING_BYTES": ring})
 
 
 @refusals("files")
@@ -75,8 +86,12 @@ def files():
         refused(["replay", absent], USAGE, absent)
         refused(["replay", directory], USAGE, directory)
         refused(["replay", "/dev/null"], USAGE, "/dev/null")
+        unknown = os.path.join(directory, "unknown")
+        pathlib.Path(unknown).write_text("# known\nlost-cancel main.*\nsorrow main.*\n", encoding="ascii")
         with demo("held") as target:
             refused(["-p", target.pid, "-d", "1s", "--suppress", absent], USAGE, absent)
+            refused(["-p", target.pid, "-d", "1s", "--suppress", unknown], USAGE, unknown, "line 3")
+            refused(["-p", target.pid, "-d", "1s", "--suppress", directory], USAGE, directory)
             refused(["-p", target.pid, "-d", "1s", "-o", below], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "-f", f"json={below}"], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "--record", below], USAGE, below)
@@ -101,10 +116,21 @@ def no_process():
     ended = subprocess.Popen(["/bin/true"])
     ended.wait()
     refused(["-p", ended.pid], ATTACH, str(ended.pid))
+    refused(["check", "-p", ended.pid], ATTACH, str(ended.pid))
     zombie = subprocess.Popen(["/bin/true"])
     wait_for("a zombie", lambda: ") Z " in pathlib.Path(f"/proc/{zombie.pid}/stat").read_text(), 10)
     refused(["-p", zombie.pid], ATTACH, str(zombie.pid))
     zombie.wait()
+
+
+@refusals("thread")
+def thread():
+    """A thread's number is no process; the message names the process that is meant."""
+    need_bpf()
+    with demo("leak") as target:
+        threads = wait_for("a second thread", lambda: [number for number in os.listdir(f"/proc/{target.pid}/task")
+                                                       if int(number) != target.pid], 10)
+        refused(["-p", threads[0]], ATTACH, threads[0], f"-p {target.pid}")
 
 
 @refusals("no_target")
@@ -144,26 +170,52 @@ def kernel_thread():
     refused(["-p", 2], ATTACH, "kernel thread")
 
 
+@contextlib.contextmanager
+def readable_by_all(*paths):
+    """Copies that nobody's user may run: the build directory may be closed to it."""
+    directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
+    os.chmod(directory, 0o755)
+    copies = [shutil.copy(path, os.path.join(directory, name)) for path, name in paths]
+    for copy in copies:
+        os.chmod(copy, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    try:
+        yield copies
+    finally:
+        shutil.rmtree(directory)
+
+
 @refusals("not_root")
 def not_root():
     """Neither another's process nor one's own can be watched; the missing capabilities are named."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         raise Skip("needs root, to drop it, and setpriv")
-    directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
-    os.chmod(directory, 0o755)
-    program = shutil.copy(environment("CTXTRACE_BIN"), directory)
-    os.chmod(program, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
     drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    try:
-        with demo("held") as others, Process([*drop, "sleep", "60"]) as own:
-            refused(["-p", others.pid], ATTACH, "cap_", command=[*drop, program], cwd="/")
-            refused(["-p", own.pid], ATTACH, command=[*drop, program], cwd="/")
-    finally:
-        shutil.rmtree(directory)
+    missing = ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "root")
+    with readable_by_all((environment("CTXTRACE_BIN"), "ctxtrace"), (environment("CTXDEMO_BIN"), "ctxdemo"),
+                         (environment("E2E_CONTEXT_LIBRARY"), "libctxtrace-context.so.0")) as (program, own_demo, library):
+        env = {**os.environ, "LD_LIBRARY_PATH": os.path.dirname(library)}
+        with demo("held") as others, Target([*drop, own_demo, "held"], env=env, cwd="/") as own:
+            refused(["-p", others.pid], ATTACH, *missing, command=[*drop, program], cwd="/")
+            refused(["check", "-p", others.pid], ATTACH, *missing, command=[*drop, program], cwd="/")
+            refused(["-p", own.pid], ATTACH, *missing, command=[*drop, program], cwd="/")
+            refused(["run", "--", own_demo, "held"], ATTACH, *missing, command=[*drop, program], cwd="/", env=env)
+        without_ptrace = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+        with Target([*drop, own_demo, "held"], env=env, cwd="/") as target:
+            refused(["-p", target.pid], ATTACH, "CAP_SYS_PTRACE", command=[*without_ptrace, program], cwd="/")
 
 
-def recording(directory):
-    path = os.path.join(directory, "good.rec")
+# RFC 1952: time, extra flags and system of who packed it. Nothing reads them, and gzip(1) writes others: no damage.
+NO_DATA = range(4, 10)
+
+
+def replayed(path):
+    done = subprocess.run([environment("CTXTRACE_BIN"), "replay", path, "-f", "json"], capture_output=True, timeout=60,
+                          check=False)
+    check(done.returncode == 0, f"replay {path}: status {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def recording(path):
     with demo("lost-child") as target, Agent("-d", "2s", "--record", path, pid=target.pid) as agent:
         agent.finish()
         target.end()
@@ -175,7 +227,8 @@ def recordings():
     """Empty, truncated, one bit flipped, of a newer version."""
     need_bpf()
     with tempfile.TemporaryDirectory() as directory:
-        good = recording(directory)
+        good_path = os.path.join(directory, "good.rec")
+        good = recording(good_path)
         bad = os.path.join(directory, "bad.rec")
         check(len(good) > 1000, "the recording is too short to break")
 
@@ -187,8 +240,18 @@ def recordings():
         rejects(b"#!/bin/sh\nexit 0\n")
         for length in (1, 7, 8, 16, 40, len(good) // 2, len(good) - 1):
             rejects(good[:length])
+        plain = gzip.decompress(good)
+        rejects(gzip.compress(plain[:8] + struct.pack("<I", 2) + plain[12:]), "newer")
+        rejects(gzip.compress(plain[:-4]), "cut off")
+        rejects(gzip.compress(plain + b"more"), "behind")
+        report = replayed(good_path)
         for place in [*range(0, 48), *range(48, len(good), len(good) // 40)]:
-            rejects(good[:place] + bytes([good[place] ^ 0x10]) + good[place + 1:])
+            flipped = good[:place] + bytes([good[place] ^ 0x10]) + good[place + 1:]
+            if place in NO_DATA:
+                pathlib.Path(bad).write_bytes(flipped)
+                check(replayed(bad) == report, f"byte {place} carries no data, and the report differs")
+            else:
+                rejects(flipped)
 
 
 if __name__ == "__main__":

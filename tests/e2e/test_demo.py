@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C demo: each leak at its function and line, its right twin silent, and counts equal to the library's own."""
+import contextlib
 import json
 import pathlib
 import re
@@ -70,20 +71,16 @@ def silent():
     """Correct programs of several kinds, side by side."""
     need_bpf()
     names = ("held", "service", "pool", "detached", "assemble-right")
-    targets = [demo(name) for name in names]
-    try:
-        agents = [Agent(*WATCH, pid=target.pid, wait=False) for target in targets]
+    with contextlib.ExitStack() as stack:
+        targets = [stack.enter_context(demo(name)) for name in names]
+        agents = [stack.enter_context(Agent(*WATCH, pid=target.pid, wait=False)) for target in targets]
         for name, agent in zip(names, agents):
-            with agent:
-                report = agent.finish()
-                report.expect_complete()
-                report.expect_no_leak()
-                report.expect(report["contexts"]["created"] > 0, f"{name}: nothing was seen")
+            report = agent.finish()
+            report.expect_complete()
+            report.expect_no_leak()
+            report.expect(report["contexts"]["created"] > 0, f"{name}: nothing was seen")
         for target in targets:
             target.end()
-    finally:
-        for target in targets:
-            target.__exit__()
 
 
 def counted(scenario, *options):

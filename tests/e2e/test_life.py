@@ -11,12 +11,34 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import build
-from e2e_process import Agent, Target, demo
+from e2e_process import Agent, Target
 from e2e_traces import bpf_objects, expect_nothing_left, expect_probed
 
 
-def life():
-    return Target([build("./go_life")])
+def go_program():
+    return build("./go_life"), []
+
+
+def c_program():
+    return environment("E2E_C_BIN"), ["busy"]
+
+
+PROGRAMS = {"go": go_program, "c": c_program}
+
+
+def on_both(name):
+    """The same on a Go and on a C program, as cases NAME_go and NAME_c; each gets a function that starts one."""
+    def register(function):
+        def with_language(language):
+            def run():
+                need_bpf()
+                program, arguments = PROGRAMS[language]()
+                function(lambda place=program, **options: Target([place, *arguments], **options), program)
+            return run
+        for language in PROGRAMS:
+            case(f"{name}_{language}")(with_language(language))
+        return function
+    return register
 
 
 def expect_end(report, end):
@@ -33,20 +55,18 @@ def wait_seconds(seconds, is_well):
         time.sleep(0.02)
 
 
-@case("exec")
-def target_execs():
-    need_bpf()
-    with life() as target, Agent(pid=target.pid) as agent:
+@on_both("exec")
+def target_execs(start, _program):
+    with start() as target, Agent(pid=target.pid) as agent:
         wait_seconds(1, agent.is_running)
         target.send("exec")
         expect_end(agent.finish(), "target-exit")
         check(target.is_running(), "the program it became should be running")
 
 
-@case("fork")
-def target_forks():
-    need_bpf()
-    with life() as target:
+@on_both("fork")
+def target_forks(start, _program):
+    with start() as target:
         with Agent(pid=target.pid) as agent:
             for _ in range(20):
                 target.tell("fork")
@@ -54,10 +74,9 @@ def target_forks():
         target.end()
 
 
-@case("stopped")
-def target_stopped():
-    need_bpf()
-    with life() as target:
+@on_both("stopped")
+def target_stopped(start, _program):
+    with start() as target:
         with Agent("-d", "4s", "--min-age", "1s", pid=target.pid) as agent:
             wait_seconds(1, agent.is_running)
             target.signal(signal.SIGSTOP)
@@ -66,11 +85,10 @@ def target_stopped():
         target.end()
 
 
-@case("attach_to_stopped")
-def attach_to_stopped():
+@on_both("attach_to_stopped")
+def attach_to_stopped(start, _program):
     """It must not hang; what it sees is for the target to decide."""
-    need_bpf()
-    with life() as target:
+    with start() as target:
         target.signal(signal.SIGSTOP)
         with Agent("-d", "2s", pid=target.pid) as agent:
             agent.finish().expect_no_leak()
@@ -78,25 +96,21 @@ def attach_to_stopped():
         target.end()
 
 
-@case("killed")
-def target_killed():
-    need_bpf()
-    for target in (life(), demo("service")):
-        with target, Agent(pid=target.pid) as agent:
-            wait_seconds(1, agent.is_running)
-            target.signal(signal.SIGKILL)
-            began = time.monotonic()
-            expect_end(agent.finish(), "target-exit")
-            check(time.monotonic() - began < 5, "the end of the target was noticed late")
+@on_both("killed")
+def target_killed(start, _program):
+    with start() as target, Agent(pid=target.pid) as agent:
+        wait_seconds(1, agent.is_running)
+        target.signal(signal.SIGKILL)
+        began = time.monotonic()
+        expect_end(agent.finish(), "target-exit")
+        check(time.monotonic() - began < 5, "the end of the target was noticed late")
 
 
-@case("exit_during_attach")
-def exit_during_attach():
+@on_both("exit_during_attach")
+def exit_during_attach(start, _program):
     """Killed at any moment of the attach: a report or one line, never a hang or a crash."""
-    need_bpf()
-    program = build("./go_life")
     for milliseconds in (0, 2, 5, 10, 20, 50, 100, 200, 400):
-        with Target([program]) as target, Agent(pid=target.pid, wait=False) as agent:
+        with start() as target, Agent(pid=target.pid, wait=False) as agent:
             wait_seconds(milliseconds / 1000, lambda: True)
             target.signal(signal.SIGKILL)
             target.wait()
@@ -106,33 +120,33 @@ def exit_during_attach():
             check(status in (0, 3), f"status {status}: {errors}")
             if status == 3:
                 check(agent.output.finish() == [], "a failed attach writes nothing to standard output")
-                check(len(errors) == 1, f"one line, not {errors}")
+                check(len(errors) == 1 and str(target.pid) in errors[0], f"one line that names it, not {errors}")
 
 
-@case("binary_gone")
-def binary_gone():
-    """The file is deleted, and another time replaced by something else, before the attach."""
-    need_bpf()
+@on_both("binary_gone")
+def binary_gone(start, program):
+    """The files are deleted, and another time replaced by something else, before the attach; the C library too."""
     for is_replaced in (False, True):
         directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
-        program = os.path.join(directory, "program")
-        shutil.copy(build("./go_life"), program)
-        with Target([program]) as target:
-            os.unlink(program)
-            if is_replaced:
-                with open(program, "w", encoding="ascii") as file:
-                    file.write("not a program\n")
+        library = pathlib.Path(environment("E2E_CONTEXT_LIBRARY"))
+        places = [shutil.copy(program, os.path.join(directory, "program")),
+                  shutil.copy(library, os.path.join(directory, "libctxtrace-context.so.0"))]
+        with start(places[0], env={**os.environ, "LD_LIBRARY_PATH": directory}) as target:
+            for place in places:
+                os.unlink(place)
+                if is_replaced:
+                    with open(place, "w", encoding="ascii") as file:
+                        file.write("not a program\n")
             with Agent("-d", "2s", pid=target.pid) as agent:
                 expect_end(agent.finish(), "duration")
             target.end()
         shutil.rmtree(directory)
 
 
-@case("interrupted_once")
-def interrupted_once():
-    need_bpf()
+@on_both("interrupted_once")
+def interrupted_once(start, _program):
     for number in (signal.SIGINT, signal.SIGTERM):
-        with life() as target:
+        with start() as target:
             with Agent("-f", "text", pid=target.pid) as agent:
                 expect_probed(target.pid)
                 objects = bpf_objects(agent.pid)
@@ -143,11 +157,10 @@ def interrupted_once():
             target.end()
 
 
-@case("interrupted_twice")
-def interrupted_twice():
+@on_both("interrupted_twice")
+def interrupted_twice(start, _program):
     """Both signals are there before ctxtrace can handle the first."""
-    need_bpf()
-    with life() as target:
+    with start() as target:
         with Agent("-f", "text", pid=target.pid) as agent:
             objects = bpf_objects(agent.pid)
             agent.signal(signal.SIGSTOP)
@@ -160,26 +173,23 @@ def interrupted_twice():
         target.end()
 
 
-@case("agent_killed")
-def agent_killed():
-    need_bpf()
-    for target in (life(), demo("service")):
-        with target:
-            with Agent(pid=target.pid) as agent:
-                expect_probed(target.pid)
-                objects = bpf_objects(agent.pid)
-                check(objects, "no BPF object is seen: this check would prove nothing")
-                agent.signal(signal.SIGKILL)
-                agent.wait()
-            expect_nothing_left(target.pid, objects)
-            wait_seconds(1, target.is_running)
-            target.end()
+@on_both("agent_killed")
+def agent_killed(start, _program):
+    with start() as target:
+        with Agent(pid=target.pid) as agent:
+            expect_probed(target.pid)
+            objects = bpf_objects(agent.pid)
+            check(objects, "no BPF object is seen: this check would prove nothing")
+            agent.signal(signal.SIGKILL)
+            agent.wait()
+        expect_nothing_left(target.pid, objects)
+        wait_seconds(1, target.is_running)
+        target.end()
 
 
-@case("agent_killed_perf_links")
-def agent_killed_perf_links():
-    need_bpf()
-    with life() as target:
+@on_both("agent_killed_perf_links")
+def agent_killed_perf_links(start, _program):
+    with start() as target:
         with Agent(pid=target.pid, env={"CTXTRACE_FORCE_PERF": "1"}) as agent:
             expect_probed(target.pid)
             objects = bpf_objects(agent.pid)

@@ -6,9 +6,10 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import case, main, need_bpf, note, wait_for
+from e2e import case, check, main, need_bpf, note, wait_for
 from e2e_go import build
-from e2e_process import Agent, Target
+from e2e_process import Agent, Target, c_target
+from e2e_recording import events_by_type
 
 TINY = {"CTXTRACE_RING_BYTES": "4096"}
 
@@ -59,6 +60,79 @@ def counted_exactly():
     report.expect(report["contexts"]["created"] < made, "the ring was not too small")
     report.expect(abs(total - 2 * made - beside) <= 40,
                   f"{total} events seen and dropped; {2 * made} were caused, and {beside} stood beside them")
+
+
+KERNEL = ("CREATE", "CANCEL", "CANCEL_CALL", "FREE", "ABANDON")
+
+
+def expect_sums(report, events, truth):
+    """Each event was seen or counted as dropped, none twice and none forgotten, by the library's own numbers."""
+    caused = sum(truth[name] for name in ("created", "explicit", "cancel_called", "freed", "abandoned"))
+    dropped = sum(report["quality"]["dropped"].values())
+    seen = sum(events.get(name, 0) for name in KERNEL)
+    note(f"{caused} events were caused, {seen} seen, {dropped} dropped, in {events.get('GAP', 0)} gaps")
+    report.expect(seen + dropped == caused, f"{caused} events were caused; {seen} seen and {dropped} dropped")
+    report.expect(report["quality"]["lost_events"] == dropped,
+                  f"the gaps account for {report['quality']['lost_events']} events, the counters for {dropped}")
+
+
+@case("c_counted_exactly")
+def c_counted_exactly():
+    """A tiny ring, read, then not read, then read again: drops add up to the event; nothing is confirmed falsely."""
+    need_bpf()
+    with c_target() as target:
+        with Agent("--min-age", "1s", "--record", "all.rec", pid=target.pid, env=TINY, relative=True) as agent:
+            target.tell("pairs 20")
+            stop_reader(agent)
+            target.tell("pairs 20000")
+            agent.signal(signal.SIGCONT)
+            wait_for("the ring to be read", lambda: state(agent.pid) != "T", 10)
+            target.tell("pairs 300000")
+            until = time.monotonic() + 2
+            wait_for("what was lost to grow old", lambda: time.monotonic() > until, 10)
+            report = agent.stop()
+            events = events_by_type(f"{agent.directory}/all.rec")
+        truth = target.end()
+    check(truth["live"] == 0 and truth["created"] == 320020, f"the target did something else: {truth}")
+    expect_incomplete(report)
+    report.expect_nothing_confirmed()
+    expect_sums(report, events, truth)
+
+
+@case("c_nothing_dropped")
+def c_nothing_dropped():
+    """The same sums with the ring as it is: nothing is dropped at full speed."""
+    need_bpf()
+    with c_target() as target:
+        with Agent("--record", "all.rec", pid=target.pid, relative=True) as agent:
+            target.tell("pairs 300000")
+            target.tell("lose 100")
+            report = agent.stop()
+            events = events_by_type(f"{agent.directory}/all.rec")
+        truth = target.end()
+    report.expect_complete()
+    expect_sums(report, events, truth)
+    live = report["contexts"]["live"] - report["quality"]["adopted"]  # their parent is older than the attach
+    report.expect(live == truth["live"], f"{live} live, by the target: {truth['live']}")
+    report.expect(report["quality"]["adopted"] == 1, "one parent was there before")
+
+
+@case("c_real_leak_not_raised")
+def c_real_leak_not_raised():
+    """A real leak during a loss: it may be told, not confirmed beyond what was seen."""
+    need_bpf()
+    with c_target() as target:
+        with Agent("--min-age", "1s", "--strict", pid=target.pid, env=TINY) as agent:
+            stop_reader(agent)
+            target.tell("lose 2000")
+            agent.signal(signal.SIGCONT)
+            until = time.monotonic() + 2
+            wait_for("what was lost to grow old", lambda: time.monotonic() > until, 10)
+            report = agent.stop(expect=4)
+        truth = target.end()
+    expect_incomplete(report)
+    counted = sum(finding["count"] for finding in report["findings"])
+    report.expect(counted <= truth["abandoned"], f"{counted} are told, {truth['abandoned']} were lost")
 
 
 @case("correct_server")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes of a test: a traced program that tells its own truth, and ctxtrace watching it."""
+import contextlib
 import json
 import os
 import queue
@@ -75,6 +76,15 @@ class Process:
             self.process.kill()
         self.process.wait()
 
+    @contextlib.contextmanager
+    def ended_on_failure(self):
+        """For constructors: whoever gets no object can end nothing, and a process left over keeps ctest waiting."""
+        try:
+            yield
+        except BaseException:
+            self.__exit__()
+            raise
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -94,7 +104,8 @@ class Target(Process):
     def __init__(self, command, **options):
         super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
         self.lines = Lines(self.process.stdout)
-        self.lines.wait("the target's first line", lambda line: str(self.pid) in line.split(), 30)
+        with self.ended_on_failure():
+            self.lines.wait("the target's first line", lambda line: str(self.pid) in line.split(), 30)
 
     def tell(self, command, seconds=120):
         """Send one command and wait until it was done."""
@@ -121,6 +132,11 @@ def demo(*arguments):
     return Target([environment("CTXDEMO_BIN"), *arguments])
 
 
+def c_target(*arguments):
+    """The C program that does what it is told: tests/targets/c_target.c."""
+    return Target([environment("E2E_C_BIN"), *arguments])
+
+
 class Agent(Process):
     """ctxtrace as a user starts it; the report as JSON goes to a file of its own, the text report to output."""
 
@@ -137,7 +153,8 @@ class Agent(Process):
         self.output, self.errors = Lines(self.process.stdout), Lines(self.process.stderr)
         self.probes = None
         if wait:
-            self.wait_watching()
+            with self.ended_on_failure():
+                self.wait_watching()
 
     def __exit__(self, *reason):
         super().__exit__(*reason)

@@ -2,18 +2,20 @@
 /* `ctxtrace check`: what would be attached and why not. A dry run: nothing is loaded into the target. */
 #include "agent/agent.h"
 #include "agent/output.h"
-#include "agent/privileges.h"
 #include "base/text.h"
 #include "ctxtrace/provider.h"
 #include "provider/attach.h"
+#include "provider/capabilities.h"
 #include "provider/target.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define PLANS_MAX 4
+#define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
 
 static void print_point(const struct ct_attach_point *point)
 {
@@ -51,47 +53,94 @@ static void print_plan(const struct ct_plan *plan)
 	ct_text_done(&text);
 }
 
-static int check_target(pid_t pid, struct ct_error *error)
-{
-	struct ct_process_config config = { 0 };
-	struct ct_plan plans[PLANS_MAX] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
-	struct ct_target *target = NULL;
-	int count = ct_target_open(pid, &target, error);
+/* The target and what would be attached to it. */
+struct dry_run {
+	struct ct_target *target; /* NULL: no -p */
+	struct ct_process_config config;
+	struct ct_plan plans[PLANS_MAX];
+	int plans_count;
+};
 
-	if (!count)
-		count = ct_target_plan_all(target, &config, plans, PLANS_MAX, error);
-	for (int i = 0; i < count; i++) {
-		print_plan(&plans[i]);
-		ct_plan_done(&plans[i]);
-	}
-	ct_target_free(target);
-	return count < 0 ? count : 0;
+static int plan_all(struct dry_run *run, pid_t pid, struct ct_error *error)
+{
+	int rc = ct_target_open(pid, &run->target, error);
+
+	if (!rc)
+		rc = ct_target_plan_all(run->target, &run->config, run->plans, PLANS_MAX, error);
+	if (rc < 0)
+		return rc;
+	run->plans_count = rc;
+	return 0;
 }
 
-static int check_kernel(struct ct_error *error)
+static void print_target(const struct dry_run *run)
 {
-	struct utsname system;
-	char missing[120];
+	const char *version = ct_target_runtime_version(run->target);
+	struct ct_text text = { 0 };
+
+	ct_text_addf(&text, "target %d: ", (int)ct_target_pid(run->target));
+	ct_text_add_escaped(&text, ct_target_exe(run->target), 400);
+	ct_text_add(&text, ", ");
+	ct_text_add_escaped(&text, *version ? version : "C", 60);
+	if (ct_target_is_stripped(run->target))
+		ct_text_add(&text, ", stripped");
+	if (!text.failed)
+		puts(text.data);
+	ct_text_done(&text);
+	for (int i = 0; i < run->plans_count; i++)
+		print_plan(&run->plans[i]);
+}
+
+static void done(struct dry_run *run)
+{
+	for (int i = 0; i < run->plans_count; i++)
+		ct_plan_done(&run->plans[i]);
+	ct_target_free(run->target);
+}
+
+static void print_machine(bool is_multi, const char *missing)
+{
+	struct utsname system = { 0 };
 
 	uname(&system);
-	ct_privileges_missing(missing, sizeof(missing));
+	if (strstr(missing, "CAP_BPF"))
+		printf("kernel %s: which links it takes can only be tried with CAP_BPF\n", system.release);
+	else
+		printf("kernel %s: probes attach by %s links\n", system.release,
+		       is_multi ? "uprobe_multi" : "perf_event");
+	printf("type information %s: %s\n", KERNEL_TYPES, access(KERNEL_TYPES, R_OK) ? strerror(errno) : "there");
+	printf("capabilities: %s%s\n", *missing ? "missing " : "all there", missing);
+}
+
+static int judge_machine(const char *missing, struct ct_error *error)
+{
 	if (*missing) {
 		ct_error_set(error, -EPERM, "attaching needs %s, which this process lacks", missing);
 		ct_error_hint(error, "run as root, or give the container these capabilities");
 		return -EPERM;
 	}
-	printf("kernel %s: probes attach by %s links\n", system.release,
-	       ct_attach_has_multi() ? "uprobe_multi" : "perf_event");
+	if (access(KERNEL_TYPES, R_OK))
+		return ct_error_set(error, -errno, "attaching needs the kernel's type information, %s: %s",
+				    KERNEL_TYPES, strerror(errno));
 	return 0;
 }
 
 int ct_agent_check(const struct ct_options *options)
 {
+	struct dry_run run = { .plans = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 } } };
+	bool is_multi = !options->force_perf && ct_attach_has_multi();
 	struct ct_error error = CT_ERROR_INIT;
-	int rc = check_kernel(&error);
+	char missing[120];
+	int rc = options->pid ? plan_all(&run, options->pid, &error) : 0;
 
-	if (!rc && options->pid)
-		rc = check_target(options->pid, &error);
+	if (!rc) {
+		ct_capabilities_missing(is_multi, missing, sizeof(missing));
+		print_machine(is_multi, missing);
+		if (run.target)
+			print_target(&run);
+		rc = judge_machine(missing, &error);
+	}
+	done(&run);
 	if (!rc)
 		return 0;
 	ct_complain(&error);

@@ -3,6 +3,7 @@
 
 #include "agent/clock.h"
 #include "agent/privileges.h"
+#include "base/text.h"
 #include "provider/attach.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
@@ -83,10 +84,12 @@ static int push_begin(struct ct_live *live)
 /* Goroutines and threads are the user's to leave out. */
 static void drop_task_points(struct ct_live *live)
 {
-	for (size_t i = 0; i < live->plans_count; i++) {
-		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_START);
-		ct_plan_remove(&live->plans[i], CT_ROLE_GO_TASK_END);
-	}
+	static const enum ct_role roles[] = { CT_ROLE_GO_TASK_START, CT_ROLE_GO_TASK_END, CT_ROLE_C_TASK_BEGIN,
+					      CT_ROLE_C_TASK_END };
+
+	for (size_t i = 0; i < live->plans_count; i++)
+		for (size_t j = 0; j < sizeof(roles) / sizeof(roles[0]); j++)
+			ct_plan_remove(&live->plans[i], roles[j]);
 }
 
 /* A target whose memory cannot be asked is watched all the same: nothing is confirmed then, and -v says why. */
@@ -116,6 +119,39 @@ static int attach_plans(struct ct_live *live, struct ct_error *reterr)
 				       reterr);
 }
 
+/* -v: what was attached, how, and what was not. */
+static void tell_plan(const struct ct_plan *plan)
+{
+	struct ct_text text = { 0 };
+
+	ct_text_addf(&text, "ctxtrace: provider %s: %zu probes in ", plan->provider, plan->points_count);
+	ct_text_add_escaped(&text, plan->path, 400);
+	for (size_t i = 0; i < plan->refusals_count; i++) {
+		ct_text_add(&text, "\nctxtrace: not probed: ");
+		ct_text_add_escaped(&text, plan->refusals[i].symbol, 200);
+		ct_text_addf(&text, ": %s", plan->refusals[i].reason);
+	}
+	if (!text.failed)
+		fprintf(stderr, "%s\n", text.data);
+	ct_text_done(&text);
+}
+
+static void tell_watching(const struct ct_live *live, uint64_t began_ns)
+{
+	const struct ct_attach_figures *figures = ct_attach_figures(live->attach);
+
+	if (live->options->is_verbose) {
+		for (size_t i = 0; i < live->plans_count; i++)
+			tell_plan(&live->plans[i]);
+		fprintf(stderr, "ctxtrace: attached by %zu %s links in %llu ms\n", figures->links,
+			figures->is_multi ? "uprobe_multi" : "perf_event",
+			(unsigned long long)(figures->elapsed_ns / CT_NSEC_PER_MSEC));
+	}
+	if (!live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: watching %d (%zu probes, %llu ms)\n", (int)ct_target_pid(live->target),
+			points_of(live), (unsigned long long)((ct_clock_ns() - began_ns) / CT_NSEC_PER_MSEC));
+}
+
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 {
 	uint64_t began_ns = ct_clock_ns();
@@ -142,9 +178,10 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 		rc = push_provider(live, &live->plans[i]);
 	if (!rc)
 		rc = push_begin(live);
-	if (!rc && !live->options->is_quiet)
-		fprintf(stderr, "ctxtrace: watching %d (%zu probes, %llu ms)\n", (int)pid, points_of(live),
-			(unsigned long long)((ct_clock_ns() - began_ns) / CT_NSEC_PER_MSEC));
+	if (!rc)
+		rc = ct_live_listen(live);
+	if (!rc)
+		tell_watching(live, began_ns);
 	return rc;
 }
 

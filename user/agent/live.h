@@ -29,12 +29,12 @@ struct ct_live {
 	struct ct_scanner scanner;
 	struct ct_status status;
 	pid_t child; /**< `run`: the command; 0 otherwise. */
-	int child_status; /**< Its exit status once it ended, as a shell tells it. */
 	int epoll_fd, timer_fd, signal_fd;
 	uint64_t end_ns; /**< When --duration is over; UINT64_MAX without. */
 	uint64_t tick_ns, judge_ns; /**< Next tick and next judgement. */
 	bool is_over;
 	bool has_exited; /**< The target is gone: its memory cannot be asked any more. */
+	bool has_execed; /**< Gone by exec: the process lives on as something else. */
 	uint32_t end_reason; /**< enum ct_end_reason. */
 	int error;	 /**< First error inside a callback. */
 };
@@ -44,6 +44,12 @@ struct ct_live {
  * @return 0, or negative errno told in reterr: nothing is attached then.
  */
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr);
+
+/**
+ * Open what the loop waits for. From here on SIGINT and SIGTERM end the window instead of the process, so this comes
+ * before anybody is told that watching has begun. @return 0 or negative errno.
+ */
+int ct_live_listen(struct ct_live *live);
 
 /** Watch until the window ends, with its last scans. @return 0 or negative errno, told in reterr. */
 int ct_live_watch(struct ct_live *live, struct ct_error *reterr);

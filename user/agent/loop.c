@@ -24,6 +24,14 @@
 /* Two readings at least this far apart are needed for a proof, so one is due this long before the end. */
 #define LAST_READING_NS (CT_NSEC_PER_SEC + 50 * CT_NSEC_PER_MSEC)
 
+static void tell_exec(struct ct_live *live)
+{
+	ct_status_clear(&live->status);
+	live->has_execed = true;
+	if (!live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: the target called exec: what was watched is gone\n");
+}
+
 /* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
 static int take(void *opaque, const struct ct_event *event)
 {
@@ -36,8 +44,12 @@ static int take(void *opaque, const struct ct_event *event)
 	case CT_EVENT_STACK:
 		rc = ct_process_symbols_site(live->symbols, event->stack, buffer, sizeof(buffer), &site);
 		return rc < 0 ? 0 : ct_pipeline_push(live->pipeline, &site); // without names: the unknown site
+	case CT_EVENT_CANCEL:
+		if (live->options->why)
+			ct_status_clear(&live->status); // the line that is about to be printed stands alone
+		break;
 	case CT_EVENT_EXEC:
-		fprintf(stderr, "ctxtrace: the target called exec: what was watched is gone\n");
+		tell_exec(live);
 		/* fallthrough */
 	case CT_EVENT_EXIT:
 		live->is_over = true;
@@ -130,8 +142,9 @@ static void on_signal(struct ct_live *live)
 		return;
 	live->is_over = true;
 	live->end_reason = CT_END_SIGNAL;
-	if (live->child && info.ssi_signo == SIGTERM)
-		kill(live->child, SIGTERM);
+	// What a terminal sends has reached the child as well; what somebody sends to us is meant for both.
+	if (live->child && info.ssi_code != SI_KERNEL)
+		kill(live->child, (int)info.ssi_signo);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigemptyset(&set);
@@ -157,7 +170,7 @@ static int watch_fd(struct ct_live *live, int fd, int error)
 	return epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static int open_loop(struct ct_live *live)
+int ct_live_listen(struct ct_live *live)
 {
 	struct itimerspec period = { .it_interval.tv_nsec = (long)DRAIN_NS, .it_value.tv_nsec = (long)DRAIN_NS };
 	sigset_t set;
@@ -234,7 +247,7 @@ static int push_end(struct ct_live *live)
 int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 {
 	struct epoll_event ready[4];
-	int rc = open_loop(live);
+	int rc = 0;
 
 	ct_status_init(&live->status, live->options);
 	live->end_ns = live->options->duration_ns ? ct_clock_ns() + live->options->duration_ns : UINT64_MAX;

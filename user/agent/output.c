@@ -14,9 +14,9 @@
 
 void ct_complain(const struct ct_error *error)
 {
-	fprintf(stderr, "ctxtrace: %s\n", error->message[0] ? error->message : strerror(-error->code));
-	if (error->hint[0])
-		fprintf(stderr, "ctxtrace: %s\n", error->hint);
+	const char *message = error->message[0] ? error->message : strerror(-error->code);
+
+	fprintf(stderr, error->hint[0] ? "ctxtrace: %s; %s\n" : "ctxtrace: %s\n", message, error->hint);
 }
 
 int ct_outputs_open(struct ct_outputs *outputs, const struct ct_options *options, struct ct_error *reterr)

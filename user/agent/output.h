@@ -30,5 +30,5 @@ void ct_outputs_done(struct ct_outputs *outputs);
  */
 int ct_conclude(struct ct_pipeline *pipeline, struct ct_outputs *outputs);
 
-/** Print an error as `ctxtrace: message` and its hint on a second line. */
+/** Print an error as one line, `ctxtrace: message; hint`: what went wrong is one line of a log, and one to grep for. */
 void ct_complain(const struct ct_error *error);

@@ -4,24 +4,10 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Not in the headers of older distributions. */
-#define CAPABILITY_PERFMON 38
-#define CAPABILITY_BPF 39
-
-static const struct {
-	unsigned int number;
-	const char *name;
-} needed[] = {
-	{ CAPABILITY_BPF, "CAP_BPF" },
-	{ CAPABILITY_PERFMON, "CAP_PERFMON" },
-	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE" },
-};
 
 static int capabilities(long number, uint64_t *effective, uint64_t *permitted)
 {
@@ -52,19 +38,4 @@ int ct_privileges_drop(struct ct_error *reterr)
 		rc = capabilities(SYS_capset, &effective, &permitted);
 	}
 	return rc ? ct_error_set(reterr, rc, "cannot drop privileges: %s", strerror(-rc)) : 0;
-}
-
-void ct_privileges_missing(char *names, size_t size)
-{
-	uint64_t effective = 0, permitted = 0;
-	size_t used = 0;
-
-	names[0] = '\0';
-	if (capabilities(SYS_capget, &effective, &permitted))
-		return;
-	if (effective & UINT64_C(1) << CAP_SYS_ADMIN)
-		effective |= UINT64_C(1) << CAPABILITY_BPF | UINT64_C(1) << CAPABILITY_PERFMON;
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!(effective >> needed[i].number & 1) && used < size)
-			used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", needed[i].name);
 }

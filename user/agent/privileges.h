@@ -7,13 +7,8 @@
 
 #include "ctxtrace/error.h"
 
-#include <stddef.h>
-
 /**
  * Keep only what reading a process's /proc files needs (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), and forbid gaining more.
  * @return 0 or negative errno.
  */
 int ct_privileges_drop(struct ct_error *reterr);
-
-/** Names of the capabilities attaching needs that this process lacks, as "CAP_BPF, CAP_PERFMON"; "" when none. */
-void ct_privileges_missing(char *names, size_t size);

@@ -6,8 +6,11 @@
 
 #include <sys/wait.h>
 
-/* Attach, watch, report. Returns the status for everything but CMD's own failure. */
-static int session(struct ct_live *live, pid_t pid, bool *ret_watched)
+/*
+ * Attach, watch, report. Returns the status for everything but CMD's own failure; the probes are still in place.
+ * `ret_runs`: the command was let go, and is no longer ours to kill.
+ */
+static int session(struct ct_live *live, pid_t pid, bool *ret_runs)
 {
 	struct ct_outputs outputs = { 0 };
 	struct ct_pipeline pipeline = { 0 };
@@ -20,16 +23,17 @@ static int session(struct ct_live *live, pid_t pid, bool *ret_watched)
 		goto out;
 	}
 	status = CT_STATUS_ATTACH;
-	if (ct_live_attach(live, pid, &error) || (live->child && ct_child_release(live->child, &error)) ||
-	    ct_live_watch(live, &error))
+	if (ct_live_attach(live, pid, &error) || (live->child && ct_child_release(live->child, &error))) {
+		ct_complain(&error);
+		goto out;
+	}
+	*ret_runs = true;
+	if (ct_live_watch(live, &error))
 		ct_complain(&error);
 	else
-		*ret_watched = true;
-	if (*ret_watched)
 		status = ct_conclude(&pipeline, &outputs); // before the detach, which may take a while
 out:
 	ct_outputs_done(&outputs);
-	ct_live_done(live);
 	ct_pipeline_done(&pipeline);
 	return status;
 }
@@ -37,18 +41,23 @@ out:
 int ct_agent_watch(const struct ct_options *options)
 {
 	struct ct_live live = { .options = options };
-	bool was_watched = false;
+	bool runs = false;
+	int status = session(&live, options->pid, &runs);
 
-	return session(&live, options->pid, &was_watched);
+	ct_live_done(&live);
+	return status;
 }
 
-/* CMD's own failure comes before findings. A command that outlives the window runs on: its status is unknown then. */
-static int status_of_run(pid_t child, int status, bool has_exited)
+/*
+ * CMD's own failure comes before findings. A command that outlives the window runs on: its status is unknown then. One
+ * that was seen to end may take a moment more to have a status.
+ */
+static int status_of_run(pid_t child, int status, bool is_ending)
 {
 	int child_status = 0;
 	siginfo_t info = { 0 };
 
-	if (has_exited)
+	if (is_ending)
 		waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
 	if (!ct_child_has_ended(child, &child_status))
 		return status;
@@ -59,7 +68,7 @@ int ct_agent_run(const struct ct_options *options)
 {
 	struct ct_live live = { .options = options };
 	struct ct_error error = CT_ERROR_INIT;
-	bool was_watched = false;
+	bool runs = false, is_ending;
 	int status;
 	pid_t child;
 
@@ -68,9 +77,11 @@ int ct_agent_run(const struct ct_options *options)
 		return status;
 	}
 	live.child = child;
-	status = session(&live, child, &was_watched);
-	if (was_watched)
-		return status_of_run(child, status, options->duration_ns == 0);
-	ct_child_kill(child); // never released
+	status = session(&live, child, &runs);
+	is_ending = !options->duration_ns || (live.has_exited && !live.has_execed);
+	ct_live_done(&live);
+	if (runs)
+		return status_of_run(child, status, is_ending);
+	ct_child_kill(child);
 	return status;
 }

@@ -228,6 +228,9 @@ static int link_all(const struct attaching *attaching)
 		for (size_t i = 0; i < attaching->plans_count && !err; i++)
 			err = link_plan(attaching, &attaching->plans[i], program);
 	attaching->attach->figures.links = attaching->attach->links_count;
+	if (err == -ESRCH)
+		return ct_error_set(attaching->reterr, err, "process %d ended while probes were attached to it",
+				    (int)attaching->pid);
 	return err;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/time.h"
+#include "provider/capabilities.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +64,7 @@ static int not_seen(pid_t pid, int rc, struct ct_error *reterr)
 	if (!is_hidden)
 		return ct_error_set(reterr, -ESRCH, "there is no process %d", (int)pid);
 	rc = ct_error_set(reterr, -EACCES, "process %d cannot be looked at: %s", (int)pid, strerror(-rc));
-	ct_error_hint(reterr, "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+	ct_capabilities_hint(true, reterr);
 	return rc;
 }
 

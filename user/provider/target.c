@@ -2,6 +2,7 @@
 #include "provider/target.h"
 
 #include "base/cleanup.h"
+#include "provider/capabilities.h"
 #include "provider/identity.h"
 #include "provider/mappings.h"
 
@@ -42,7 +43,7 @@ static int open_exe(struct ct_target *target, struct ct_error *reterr)
 		if (rc == -ENOENT || rc == -ESRCH)
 			return ct_error_set(reterr, -ESRCH, "process %d has just ended", (int)target->pid);
 		ct_error_set(reterr, rc, "cannot open the program of process %d: %s", (int)target->pid, strerror(-rc));
-		ct_error_hint(reterr, "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+		ct_capabilities_hint(true, reterr);
 		return rc;
 	}
 	length = readlink(path, target->exe, sizeof(target->exe) - 1);

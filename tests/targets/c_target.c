@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A C program on libctxtrace-context that does what it is told on standard input, answers "ok LINE" when it is done, and
+ * tells at its end what really happened since it said "ready", in the library's own numbers:
+ *
+ *	pairs N    make, cancel and release N contexts
+ *	lose N     make N contexts below one that lives on, and drop them without cancel
+ *	hold N     make N contexts and keep them
+ *	fork       start /bin/true and wait for it
+ *	exec       become /bin/sleep
+ *	end        as SIGTERM and the end of the input
+ *
+ * With the argument "busy" it makes pairs between commands all the time.
+ */
+#include "ctxtrace/context.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUSY_PAIRS 2
+#define BUSY_MILLISECONDS 2
+
+static volatile sig_atomic_t is_ended;
+
+static void end(int number)
+{
+	(void)number;
+	is_ended = 1;
+}
+
+static cctx_t *check(cctx_t *ctx)
+{
+	if (!ctx)
+		abort();
+	return ctx;
+}
+
+__attribute__((noinline)) static void make_pairs(cctx_t *app, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		cctx_t *ctx = check(cctx_with_cancel(app));
+
+		cctx_cancel(ctx, NULL);
+		cctx_unref(ctx);
+	}
+}
+
+__attribute__((noinline)) static void lose(cctx_t *app, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		cctx_unref(check(cctx_with_cancel(app)));
+}
+
+__attribute__((noinline)) static void hold(cctx_t *app, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		check(cctx_with_cancel(app)); // the parent's list of children keeps the pointer for us
+}
+
+static void start_other(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void obey(cctx_t *app, char *line)
+{
+	uint64_t count = strtoull(line + strcspn(line, " "), NULL, 10);
+
+	if (!strncmp(line, "pairs ", 6))
+		make_pairs(app, count);
+	else if (!strncmp(line, "lose ", 5))
+		lose(app, count);
+	else if (!strncmp(line, "hold ", 5))
+		hold(app, count);
+	else if (!strcmp(line, "fork"))
+		start_other();
+	else if (!strcmp(line, "exec"))
+		execl("/bin/sleep", "sleep", "60", (char *)NULL);
+	else
+		is_ended = 1;
+	printf("ok %s\n", line);
+	fflush(stdout);
+}
+
+/* One line of standard input if there is one within the time, by hand: stdio's buffer would hide lines from poll(). */
+static bool read_line(char *line, size_t size, int milliseconds)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	size_t length = 0;
+
+	if (poll(&input, 1, milliseconds) <= 0)
+		return false;
+	while (length + 1 < size && read(STDIN_FILENO, line + length, 1) == 1 && line[length] != '\n')
+		length++;
+	line[length] = '\0';
+	return true;
+}
+
+static void tell(const struct cctx_stats *before)
+{
+	struct cctx_stats now;
+	uint64_t created, ended, freed;
+
+	cctx_stats(&now);
+	created = now.created[CCTX_KIND_CANCEL] - before->created[CCTX_KIND_CANCEL];
+	ended = now.ended_explicit - before->ended_explicit;
+	freed = created - (now.allocated - before->allocated);
+	printf("{\"created\":%" PRIu64 ",\"explicit\":%" PRIu64 ",\"deadline\":0,\"parent\":0,\"cancel_called\":%" PRIu64
+	       ",\"abandoned\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"live\":%" PRIu64 "}\n",
+	       created, ended, now.cancel_called - before->cancel_called, now.abandoned - before->abandoned, freed,
+	       now.live - before->live);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	bool is_busy = argc > 1 && !strcmp(argv[1], "busy");
+	struct sigaction action = {.sa_handler = end};
+	cctx_t *app = check(cctx_with_cancel(cctx_background()));
+	struct cctx_stats before;
+	char line[128];
+
+	sigaction(SIGTERM, &action, NULL);
+	cctx_stats(&before);
+	printf("ready %d\n", (int)getpid());
+	fflush(stdout);
+	while (!is_ended) {
+		if (read_line(line, sizeof(line), is_busy ? BUSY_MILLISECONDS : -1))
+			obey(app, line);
+		if (is_busy)
+			make_pairs(app, BUSY_PAIRS);
+	}
+	tell(&before);
+	return 0;
+}
