@@ -139,17 +139,33 @@ static bool is_own_frame(const struct ct_process_symbols *symbols, const char *f
 	return symbols->is_linked_in && !strncmp(function, "cctx_", 5);
 }
 
+/* As Go's own tracebacks print a generic function: its type arguments as three dots (runtime.funcNameForPrint). */
+static const char *without_type_arguments(const char *function, char *buffer, size_t bytes)
+{
+	const char *open = strchr(function, '['), *close = strrchr(function, ']');
+	int length;
+
+	if (!open || !close || close < open)
+		return function;
+	length = snprintf(buffer, bytes, "%.*s[...%s", (int)(open - function), function, close);
+	return length < 0 || (size_t)length >= bytes ? function : buffer;
+}
+
 static void pack_locations(struct ct_process_symbols *symbols, struct packer *packer, const struct ct_location *where,
 			   int count)
 {
 	for (int i = 0; i < count; i++) {
 		uint8_t flags = where[i].is_inlined ? CT_FRAME_INLINED : 0;
+		const char *function = where[i].function;
+		char name[NAME_BYTES_MAX];
 
 		if (is_own_frame(symbols, where[i].function))
 			continue;
 		if (symbols->is_go && ct_go_is_standard(symbols->goroot, where[i].function, where[i].file))
 			flags |= CT_FRAME_STDLIB;
-		pack(packer, where[i].line, flags, where[i].function, where[i].file);
+		if (symbols->is_go)
+			function = without_type_arguments(function, name, sizeof(name));
+		pack(packer, where[i].line, flags, function, where[i].file);
 	}
 }
 
