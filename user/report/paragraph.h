@@ -20,3 +20,13 @@ void ct_text_add_short(struct ct_text *text, const char *name, size_t columns);
 
 /** Add spaces until the current line has `column` characters (as bytes; names beyond ASCII count double at worst). */
 void ct_text_pad(struct ct_text *text, size_t column);
+
+/** Does the current line have room for `columns` more? Colours take none. */
+bool ct_text_has_room(const struct ct_text *text, size_t columns);
+
+/**
+ * Break what is longer than CT_COLUMNS, from byte `from` on: at the last blank that fits, a longer word anywhere.
+ *
+ * @param column  Where a broken line goes on.
+ */
+void ct_text_fold(struct ct_text *text, size_t from, size_t column);

@@ -139,6 +139,7 @@ static void add_finding(const struct ct_snapshot *snapshot, const struct ct_find
 
 static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
+	static const char complete[] = ", none lost: complete\n";
 	const struct ct_window *window = ct_tree_window(snapshot->tree);
 	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
 
@@ -160,15 +161,21 @@ static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 		ct_text_add_grouped(text, totals->gaps);
 		ct_text_add(text, totals->gaps == 1 ? " gap: incomplete\n" : " gaps: incomplete\n");
 	} else {
-		ct_text_add(text, ", none lost: complete\n");
+		ct_text_add(text, ct_text_has_room(text, strlen(complete) - 1) ? "," : ",\n ");
+		ct_text_add(text, complete + 1);
 	}
 }
 
 static void add_count(struct ct_text *text, uint64_t count, const char *what)
 {
-	ct_text_add(text, "   ");
-	ct_text_add_grouped(text, count);
-	ct_text_addf(text, " %s", what);
+	struct ct_text words = { 0 };
+
+	ct_text_add_grouped(&words, count);
+	ct_text_addf(&words, " %s", what);
+	ct_text_add(text, ct_text_has_room(text, words.length + 3) ? "   " : "\n          ");
+	ct_text_append(text, words.data ? words.data : "", words.length);
+	text->failed |= words.failed;
+	ct_text_done(&words);
 }
 
 static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *text)
@@ -265,6 +272,7 @@ static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text
 
 static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
+	size_t begin = text->length;
 	int rc = 0;
 
 	add_header(snapshot, text);
@@ -277,6 +285,7 @@ static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 		add_deadlines(snapshot, text);
 	if (snapshot->with_tree)
 		rc = ct_text_add_tree(snapshot, text);
+	ct_text_fold(text, begin, LABEL_COLUMN); // numbers and names may be of any length
 	return rc;
 }
 
