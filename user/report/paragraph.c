@@ -101,7 +101,7 @@ static size_t row_length(const char *line, size_t length, size_t room)
 		size_t bytes = character(line + at, length - at, &width);
 
 		if (width > room)
-			return blank ? blank : at;
+			return blank && line[at] != ' ' ? blank : at;
 		if (line[at] == ' ' && at > indent)
 			blank = at;
 		room -= width;
