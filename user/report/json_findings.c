@@ -39,10 +39,7 @@ static void write_site(struct ct_json *json, const struct ct_snapshot *snapshot,
 	if (is_unknown) {
 		ct_json_open(json, "group", '{');
 		ct_json_string(json, "kind", ct_context_kind_name(kind));
-		if (parent_id)
-			ct_json_id(json, "parent", parent_id);
-		else
-			ct_json_null(json, "parent");
+		ct_json_id(json, "parent", parent_id);
 		ct_json_close(json, '}');
 	} else {
 		ct_json_null(json, "group");

@@ -81,7 +81,10 @@ void ct_json_seconds(struct ct_json *json, const char *key, uint64_t nanoseconds
 void ct_json_id(struct ct_json *json, const char *key, uint64_t value)
 {
 	begin(json, key);
-	ct_text_addf(json->text, "\"0x%" PRIx64 "\"", value);
+	if (value)
+		ct_text_addf(json->text, "\"0x%" PRIx64 "\"", value);
+	else
+		ct_text_add(json->text, "null");
 }
 
 void ct_json_bool(struct ct_json *json, const char *key, bool value)

@@ -25,7 +25,7 @@ void ct_json_number(struct ct_json *json, const char *key, uint64_t value);
 /** Nanoseconds as seconds with a decimal fraction. */
 void ct_json_seconds(struct ct_json *json, const char *key, uint64_t nanoseconds);
 
-/** A 64-bit id as the string "0x...". */
+/** A 64-bit id as the string "0x..."; 0 is unknown and gives null. */
 void ct_json_id(struct ct_json *json, const char *key, uint64_t value);
 
 /** true or false. */
