@@ -234,18 +234,35 @@ static const char *command_name(enum ct_command command)
 	return "-p PID";
 }
 
+static const struct option_row *find_row(int key)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].key == key)
+			return &rows[i];
+	return NULL;
+}
+
 static int apply(struct ct_options *options, enum ct_command command, int key, const char *value,
 		 struct ct_error *reterr)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (rows[i].key != key)
-			continue;
-		if (!(rows[i].commands & COMMAND_BIT(command)))
-			return ct_error_set(reterr, -EINVAL, "--%s has no meaning for `ctxtrace %s`", rows[i].name,
-					    command_name(command));
-		return rows[i].set(options, value, reterr);
-	}
-	return ct_error_set(reterr, -EINVAL, "option %d is in no table", key);
+	const struct option_row *row = find_row(key);
+
+	if (!row)
+		return ct_error_set(reterr, -EINVAL, "option %d is in no table", key);
+	if (!(row->commands & COMMAND_BIT(command)))
+		return ct_error_set(reterr, -EINVAL, "--%s has no meaning for `ctxtrace %s`", row->name,
+				    command_name(command));
+	return row->set(options, value, reterr);
+}
+
+/* What getopt refused. It has not moved on inside "-qz"; a known option is refused for a value it does not take. */
+static int explain_refusal(char **argv, struct ct_error *reterr)
+{
+	if (find_row(optopt))
+		return ct_error_set(reterr, -EINVAL, "%s: this option takes no value", argv[optind - 1]);
+	if (optopt)
+		return ct_error_set(reterr, -EINVAL, "unknown option -%c", optopt);
+	return ct_error_set(reterr, -EINVAL, "unknown option %s", argv[optind - 1]);
 }
 
 static int parse_options(int argc, char **argv, struct ct_options *options, struct ct_error *reterr)
@@ -260,10 +277,8 @@ static int parse_options(int argc, char **argv, struct ct_options *options, stru
 	while (!rc && (key = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (key == ':')
 			rc = ct_error_set(reterr, -EINVAL, "%s needs a value", argv[optind - 1]);
-		else if (key == '?' && optopt && optopt < 256)
-			rc = ct_error_set(reterr, -EINVAL, "unknown option -%c", optopt);
 		else if (key == '?')
-			rc = ct_error_set(reterr, -EINVAL, "unknown option %s", argv[optind - 1]);
+			rc = explain_refusal(argv, reterr);
 		else
 			rc = apply(options, command, key, optarg, reterr);
 	}
