@@ -10,7 +10,10 @@
 static void write_target(struct ct_json *json, const struct ct_window *window)
 {
 	ct_json_open(json, "target", '{');
-	ct_json_number(json, "pid", window->pid);
+	if (window->pid)
+		ct_json_number(json, "pid", window->pid);
+	else
+		ct_json_null(json, "pid");
 	ct_json_string(json, "exe", *window->exe ? window->exe : NULL);
 	ct_json_string(json, "runtime", window->runtime == CT_RUNTIME_GO ? "go" : "c");
 	ct_json_string(json, "runtime_version", *window->runtime_version ? window->runtime_version : NULL);
@@ -43,7 +46,10 @@ static void write_window(struct ct_json *json, const struct ct_snapshot *snapsho
 		strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &calendar);
 	ct_json_open(json, "window", '{');
 	ct_json_string(json, "start", *start ? start : NULL);
-	ct_json_seconds(json, "duration_s", ct_window_duration(snapshot));
+	if (window->has_begun)
+		ct_json_seconds(json, "duration_s", ct_window_duration(snapshot));
+	else
+		ct_json_null(json, "duration_s");
 	ct_json_string(json, "end",
 		       window->has_ended && window->end_reason < CT_END_REASON_END ? ends[window->end_reason] : NULL);
 	ct_json_close(json, '}');

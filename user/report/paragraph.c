@@ -105,3 +105,70 @@ void ct_text_add_short(struct ct_text *text, const char *name, size_t columns)
 	text->failed |= whole.failed;
 	ct_text_done(&whole);
 }
+
+/* Bytes of the character at `at`, and the columns it takes: a colour takes none, whatever is odd takes one. */
+static size_t character(const char *at, size_t left, size_t *ret_columns)
+{
+	const char *end = *at == '\033' ? memchr(at, 'm', left) : NULL;
+	size_t length = ct_utf8_length(at, left);
+
+	*ret_columns = end ? 0 : 1;
+	if (end)
+		return (size_t)(end - at) + 1;
+	return length ? length : 1;
+}
+
+/* Bytes of the line that stay in a row of `room` columns; all of them when they fit. */
+static size_t row_length(const char *line, size_t length, size_t room)
+{
+	size_t indent = strspn(line, " "), at = 0, blank = 0, width;
+
+	while (at < length) {
+		size_t bytes = character(line + at, length - at, &width);
+
+		if (width > room)
+			return blank && line[at] != ' ' ? blank : at;
+		if (line[at] == ' ' && at > indent)
+			blank = at;
+		room -= width;
+		at += bytes;
+	}
+	return length;
+}
+
+static void fold_line(struct ct_text *text, const char *line, size_t length, size_t column)
+{
+	size_t row = row_length(line, length, CT_COLUMNS);
+
+	ct_text_append(text, line, row);
+	while (row < length) {
+		line += row;
+		length -= row;
+		for (; length && *line == ' '; line++)
+			length--;
+		ct_text_addf(text, "\n%*s", (int)column, "");
+		row = row_length(line, length, CT_COLUMNS - column);
+		ct_text_append(text, line, row);
+	}
+}
+
+void ct_text_fold(struct ct_text *text, size_t from, size_t column)
+{
+	struct ct_text folded = { 0 };
+
+	if (text->failed || from == text->length)
+		return;
+	ct_text_append(&folded, text->data, from);
+	for (const char *line = text->data + from; *line;) {
+		size_t length = strcspn(line, "\n");
+
+		fold_line(&folded, line, length, column);
+		line += length;
+		if (*line) {
+			ct_text_add(&folded, "\n");
+			line++;
+		}
+	}
+	ct_text_done(text);
+	*text = folded;
+}

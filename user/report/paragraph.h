@@ -27,3 +27,10 @@ void ct_text_add_short(struct ct_text *text, const char *name, size_t columns);
 
 /** Add spaces until the current line has `column` characters. */
 void ct_text_pad(struct ct_text *text, size_t column);
+
+/**
+ * Break what is longer than CT_COLUMNS, from byte `from` on: at the last blank that fits, a longer word anywhere.
+ *
+ * @param column  Where a broken line goes on.
+ */
+void ct_text_fold(struct ct_text *text, size_t from, size_t column);

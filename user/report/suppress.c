@@ -76,7 +76,9 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 	if (!suppressions)
 		return ct_error_set(reterr, -ENOMEM, "no memory for suppressions");
 	for (int number = 1; !rc && fgets(line, sizeof(line), file); number++) {
-		rc = take_line(suppressions, line);
+		bool is_cut = !strchr(line, '\n') && !feof(file); // its rest is no rule of its own
+
+		rc = is_cut ? -EINVAL : take_line(suppressions, line);
 		if (rc == -EINVAL) {
 			ct_error_set(reterr, rc, "%s, line %d: not KIND PATTERN with a kind of finding", path, number);
 			ct_error_hint(reterr, "for example: lost-cancel example.com/lib.*");

@@ -17,6 +17,7 @@
 #define LINE_COLUMNS 11 /* ":4294967295" */
 #define FRAMES_MAX 4
 #define RATE_SHOWN_MILLI 50 /* less is +0.0 a minute */
+#define RATE_WHOLE_MILLI 100000 /* from here on tenths say nothing */
 #define DEADLINES_MAX 3
 
 #define BOLD "\033[1m"
@@ -131,6 +132,16 @@ static void add_retention(const struct ct_finding *finding, struct ct_text *part
 	}
 }
 
+static void add_rate(struct ct_text *text, uint64_t per_min_milli)
+{
+	ct_text_add(text, ", +");
+	if (per_min_milli < RATE_WHOLE_MILLI)
+		ct_text_addf(text, "%.1f", (double)per_min_milli / 1000);
+	else
+		ct_text_add_grouped(text, (per_min_milli + 500) / 1000);
+	ct_text_add(text, "/min");
+}
+
 static void add_headline(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
 {
 	static const char *const titles[] = { "HINT", "WARNING", "LEAK" };
@@ -144,7 +155,7 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 	ct_text_add_grouped(text, finding->live ? finding->live : finding->count);
 	ct_text_add(text, finding->live ? " live" : " made");
 	if (finding->count > 1 && finding->rate_per_min_milli >= RATE_SHOWN_MILLI)
-		ct_text_addf(text, ", +%.1f/min", (double)finding->rate_per_min_milli / 1000);
+		add_rate(text, finding->rate_per_min_milli);
 	if (finding->oldest_ns) {
 		ct_text_add(text, ", oldest ");
 		ct_text_add_duration(text, finding->oldest_ns);

@@ -17,17 +17,17 @@ static bool is_held(const struct ct_tree *tree, const struct ct_context *context
  */
 const struct ct_context *ct_tree_show(const struct ct_tree *tree, struct ct_context *context)
 {
-	const uint16_t maker = CT_CONTEXT_TASK_KNOWN | CT_CONTEXT_MAKER_GONE;
 	uint16_t state = context->state;
 
 	if (state & CT_CONTEXT_ENDED)
 		return context;
-	state &= (uint16_t)~(CT_CONTEXT_GAP | CT_CONTEXT_HELD);
+	// whatever was written at an earlier look is no evidence: a replay looks at other moments
+	state &= (uint16_t)~(CT_CONTEXT_GAP | CT_CONTEXT_HELD | CT_CONTEXT_MAKER_GONE);
 	if (context->created_ns < tree->gap_to_ns)
 		state |= CT_CONTEXT_GAP;
 	if (is_held(tree, context))
 		state |= CT_CONTEXT_HELD;
-	if ((state & maker) == CT_CONTEXT_TASK_KNOWN && ct_task_has_gone(tree, context->task, context->created_ns))
+	if (state & CT_CONTEXT_TASK_KNOWN && ct_task_has_gone(tree, context->task, context->created_ns))
 		state |= CT_CONTEXT_MAKER_GONE;
 	context->state = state;
 	return context;

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int find_live(const struct model *model, uint64_t address)
+{
+	for (int i = 0; i < model->count; i++)
+		if (model->contexts[i].is_live && model->contexts[i].address == address)
+			return i;
+	return -1;
+}
+
+static struct model_ended *find_ended(struct model *model, uint64_t address)
+{
+	for (int i = 0; i < model->ended_count; i++)
+		if (model->ended[i].address == address)
+			return &model->ended[i];
+	return NULL;
+}
+
+static void forget_ended(struct model *model, uint64_t address)
+{
+	struct model_ended *ended = find_ended(model, address);
+
+	if (ended)
+		ended->address = 0;
+}
+
+static int add(struct model *model, uint64_t address, uint64_t now_ns)
+{
+	model->contexts[model->count] =
+		(struct model_context){ .address = address, .created_ns = now_ns, .parent = -1, .is_live = true };
+	forget_ended(model, address);
+	model->totals.live++;
+	if (model->totals.live > model->totals.peak_live)
+		model->totals.peak_live = model->totals.live;
+	return model->count++;
+}
+
+static int adopt(struct model *model, uint64_t address, uint64_t now_ns, uint8_t kind)
+{
+	int index = add(model, address, now_ns);
+
+	model->contexts[index].is_adopted = true;
+	model->contexts[index].kind = kind;
+	model->totals.adopted++;
+	model->paths[0].live++;
+	return index;
+}
+
+static bool has_children(const struct model *model, int index)
+{
+	for (int i = 0; i < model->count; i++)
+		if (!model->contexts[i].is_gone && model->contexts[i].parent == index)
+			return true;
+	return false;
+}
+
+/* No event will ever end it, so it goes with its last child. */
+static bool is_placeholder(const struct model_context *context)
+{
+	return context->is_adopted && !context->is_abandoned && !context->is_request &&
+	       (context->kind == CT_KIND_FOREIGN || context->kind == CT_KIND_UNKNOWN);
+}
+
+static void let_go(struct model *model, int index)
+{
+	for (; index >= 0 && !has_children(model, index); index = model->contexts[index].parent) {
+		struct model_context *context = &model->contexts[index];
+
+		if (context->is_live && !is_placeholder(context))
+			return;
+		if (context->is_live) {
+			model->totals.live--;
+			model->totals.adopted_ended++;
+			model->paths[0].live--;
+		}
+		context->is_live = false;
+		context->is_gone = true;
+	}
+}
+
+static void count_end(struct model *model, struct model_context *context, uint8_t reason)
+{
+	context->is_live = false;
+	context->reason = reason;
+	model->totals.live--;
+	model->paths[context->path].live--;
+	if (context->is_request && !context->is_request_over)
+		model->totals.requests_live--;
+	if (context->is_adopted) {
+		model->totals.adopted_ended++;
+		return;
+	}
+	model->totals.ended[reason]++;
+	model->paths[context->path].ended[reason]++;
+}
+
+static void end(struct model *model, int index, uint8_t reason, bool is_inferred)
+{
+	struct model_context *context = &model->contexts[index];
+
+	count_end(model, context, reason);
+	forget_ended(model, context->address);
+	model->ended[model->ended_count++] = (struct model_ended){ context->address, context->path, reason,
+								   is_inferred };
+	model->grouped += reason != CT_REASON_FREED;
+	let_go(model, index);
+}
+
+static struct model_task *find_task(struct model *model, uint64_t task)
+{
+	return task && model->tasks[task].task ? &model->tasks[task] : NULL;
+}
+
+static struct model_task *enter_task(struct model *model, uint64_t task, uint64_t now_ns)
+{
+	model->tasks[task] = (struct model_task){ .task = task, .start_ns = now_ns };
+	model->totals.tasks_seen++;
+	model->totals.tasks_live++;
+	return &model->tasks[task];
+}
+
+static int parent_of(struct model *model, const struct ct_event_create *create)
+{
+	const struct model_ended *ended;
+	struct model_context *recalled;
+	int index;
+
+	if (!create->parent || create->parent_kind == CT_KIND_BACKGROUND || create->parent_kind == CT_KIND_TODO)
+		return -1;
+	index = find_live(model, create->parent);
+	if (index >= 0)
+		return index;
+	ended = create->parent_kind == CT_KIND_FOREIGN ? NULL : find_ended(model, create->parent);
+	if (!ended)
+		return adopt(model, create->parent, create->header.time_ns, create->parent_kind);
+	recalled = &model->contexts[model->count]; // it ended a moment ago and comes back, ended, for its child
+	*recalled = (struct model_context){ .address = ended->address, .created_ns = create->header.time_ns,
+					    .parent = -1, .path = ended->path, .reason = ended->reason };
+	return model->count++;
+}
+
+static int apply_create(struct model *model, const struct ct_event_create *create)
+{
+	struct model_context *context;
+	int old, parent, index;
+
+	if (create->parent == create->context)
+		return -EPROTO;
+	if (create->kind != CT_KIND_CANCEL && create->kind != CT_KIND_DEADLINE && create->kind != CT_KIND_AFTER_FUNC &&
+	    create->kind != CT_KIND_UNKNOWN)
+		return 0;
+	old = find_live(model, create->context);
+	if (old >= 0)
+		end(model, old, CT_REASON_FREED, false);
+	parent = parent_of(model, create);
+	index = add(model, create->context, create->header.time_ns);
+	context = &model->contexts[index];
+	context->parent = parent;
+	context->kind = create->kind;
+	context->deadline_ns = create->deadline_ns;
+	context->task = create->task;
+	context->path = create->path;
+	context->is_detached = create->header.flags & CT_CREATE_DETACHED;
+	context->is_todo = parent >= 0 ? model->contexts[parent].is_todo : create->parent_kind == CT_KIND_TODO;
+	context->is_task_known = create->task && model->has_tasks;
+	if (context->is_task_known && !find_task(model, create->task))
+		enter_task(model, create->task, create->header.time_ns);
+	model->totals.created++;
+	model->paths[create->path].created++;
+	model->paths[create->path].live++;
+	model->paths[create->path].todo_rooted += context->is_todo;
+	return 0;
+}
+
+static void count_call(struct model *model, const struct model_ended *ended)
+{
+	model->totals.cancel_called++;
+	if (!ended)
+		return;
+	model->paths[ended->path].cancel_called++;
+	model->grouped_late += ended->reason != CT_REASON_FREED;
+}
+
+static void apply_cancel(struct model *model, const struct ct_event_cancel *cancel)
+{
+	int index = find_live(model, cancel->context), parent;
+	struct model_ended *ended = find_ended(model, cancel->context);
+
+	if (index < 0 && ended && ended->is_inferred) {
+		ended->is_inferred = false;
+		model->totals.late++;
+	} else if (index < 0 && ended && cancel->reason == CT_REASON_EXPLICIT) {
+		count_call(model, ended);
+	} else if (index < 0) {
+		model->totals.unmatched++;
+		model->totals.adopted++;
+		model->totals.adopted_ended++;
+		model->grouped++;
+	} else {
+		parent = model->contexts[index].parent;
+		if (cancel->header.flags & CT_CANCEL_BORN && cancel->reason == CT_REASON_PARENT && parent >= 0 &&
+		    model->contexts[parent].is_live && model->contexts[parent].is_adopted)
+			end(model, parent, CT_REASON_FREED, false);
+		end(model, index, cancel->reason, false);
+	}
+}
+
+/* The call comes after the end, so an end was missed. */
+static uint8_t missed_reason(const struct model *model, int index, uint64_t now_ns)
+{
+	const struct model_context *context = &model->contexts[index];
+
+	if (!context->is_detached && context->parent >= 0 && !model->contexts[context->parent].is_live)
+		return CT_REASON_PARENT;
+	return context->deadline_ns && context->deadline_ns <= now_ns ? CT_REASON_DEADLINE : CT_REASON_EXPLICIT;
+}
+
+static void apply_cancel_call(struct model *model, const struct ct_event_cancel_call *call)
+{
+	int index = find_live(model, call->context);
+
+	if (index >= 0)
+		end(model, index, missed_reason(model, index, call->header.time_ns), true);
+	count_call(model, find_ended(model, call->context));
+}
+
+static void apply_free(struct model *model, uint64_t address)
+{
+	int index = find_live(model, address);
+
+	if (index >= 0)
+		end(model, index, CT_REASON_FREED, false);
+	else
+		forget_ended(model, address);
+}
+
+/* The live context at an address; unknown and not ended either: it is adopted. */
+static struct model_context *known(struct model *model, uint64_t address, uint64_t now_ns)
+{
+	int index = find_live(model, address);
+
+	if (index < 0 && !find_ended(model, address))
+		index = adopt(model, address, now_ns, CT_KIND_UNKNOWN);
+	return index < 0 ? NULL : &model->contexts[index];
+}
+
+static void apply_request(struct model *model, const struct ct_event_request *request)
+{
+	bool is_end = request->header.flags & CT_REQUEST_END;
+	struct model_context *context;
+
+	if (is_end && find_live(model, request->context) < 0)
+		return;
+	context = known(model, request->context, request->header.time_ns);
+	if (!context)
+		return;
+	if (is_end) {
+		model->totals.requests_live -= context->is_request && !context->is_request_over;
+		context->is_request_over |= context->is_request;
+		return;
+	}
+	model->totals.requests_live += !context->is_request || context->is_request_over;
+	model->totals.requests_started++;
+	context->is_request = true;
+	context->is_request_over = false;
+}
+
+static void apply_task_start(struct model *model, const struct ct_event_task_start *start)
+{
+	struct model_task *task = find_task(model, start->task);
+	uint64_t now_ns = start->header.time_ns;
+
+	model->has_tasks = true;
+	if (task && task->is_started && now_ns > task->start_ns)
+		model->totals.tasks_seen++; // the end of the one before was missed
+	if (!task)
+		task = enter_task(model, start->task, now_ns);
+	task->start_ns = now_ns;
+	task->is_started = true;
+}
+
+static void apply_task_end(struct model *model, uint64_t number)
+{
+	struct model_task *task = find_task(model, number);
+
+	model->has_tasks = true;
+	if (!task)
+		return;
+	task->task = 0;
+	model->totals.tasks_live--;
+}
+
+static void close_tasks(struct model *model)
+{
+	memset(model->tasks, 0, sizeof(model->tasks));
+	model->totals.tasks_live = 0;
+}
+
+static void apply_exec(struct model *model)
+{
+	for (int i = 0; i < model->count; i++) {
+		if (model->contexts[i].is_live)
+			count_end(model, &model->contexts[i], CT_REASON_FREED);
+		model->contexts[i].is_gone = true;
+	}
+	model->ended_count = 0;
+	close_tasks(model);
+}
+
+static void apply_gap(struct model *model, const struct ct_event_gap *gap)
+{
+	model->totals.gaps++;
+	model->totals.lost_events += gap->lost;
+	model->ended_count = 0;
+	if (gap->to_ns > model->gap_to_ns)
+		model->gap_to_ns = gap->to_ns;
+}
+
+int model_apply(struct model *model, const struct ct_event *event)
+{
+	uint64_t now_ns = event->header->time_ns;
+	struct model_context *context;
+	int rc = 0;
+
+	model->totals.events += event->header->type < 32;
+	switch (event->header->type) {
+	case CT_EVENT_CREATE:
+		rc = apply_create(model, event->create);
+		break;
+	case CT_EVENT_CANCEL:
+		apply_cancel(model, event->cancel);
+		break;
+	case CT_EVENT_CANCEL_CALL:
+		apply_cancel_call(model, event->cancel_call);
+		break;
+	case CT_EVENT_FREE:
+		apply_free(model, event->context->context);
+		break;
+	case CT_EVENT_ABANDON:
+		context = known(model, event->context->context, now_ns);
+		if (context)
+			context->is_abandoned = true;
+		break;
+	case CT_EVENT_REQUEST:
+		apply_request(model, event->request);
+		break;
+	case CT_EVENT_TASK_START:
+		apply_task_start(model, event->task_start);
+		break;
+	case CT_EVENT_TASK_END:
+		apply_task_end(model, event->task_end->task);
+		break;
+	case CT_EVENT_EXEC:
+		apply_exec(model);
+		break;
+	case CT_EVENT_EXIT:
+		close_tasks(model);
+		break;
+	case CT_EVENT_GAP:
+		apply_gap(model, event->gap);
+		break;
+	default:
+		break;
+	}
+	return rc;
+}
