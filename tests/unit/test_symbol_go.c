@@ -347,7 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_toolchains)};
 
 	if (system("go version >/dev/null 2>&1") != 0) {
-		fprintf(stderr, "skipped: no go command in PATH\n");
+		fprintf(stderr, "SKIP: no go command in PATH\n");
 		return 77;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
