@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define RULES_MAX 10000
-#define LINE_BYTES_MAX 4096
 
 /* One line: `kind` CT_FINDING_END stands for every kind. */
 struct rule {
@@ -67,7 +66,8 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 {
 	_ct_fclose_ FILE *file = fopen(path, "re");
 	struct ct_suppressions *suppressions;
-	char line[LINE_BYTES_MAX];
+	_ct_free_ char *line = NULL;
+	size_t room = 0;
 	int rc = 0;
 
 	if (!file)
@@ -75,7 +75,7 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 	suppressions = calloc(1, sizeof(*suppressions));
 	if (!suppressions)
 		return ct_error_set(reterr, -ENOMEM, "no memory for suppressions");
-	for (int number = 1; !rc && fgets(line, sizeof(line), file); number++) {
+	for (int number = 1; !rc && getline(&line, &room, file) >= 0; number++) {
 		rc = take_line(suppressions, line);
 		if (rc == -EINVAL) {
 			ct_error_set(reterr, rc, "%s, line %d: not KIND PATTERN with a kind of finding", path, number);
@@ -84,7 +84,7 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 			ct_error_set(reterr, rc, "%s, line %d: %s", path, number, strerror(-rc));
 		}
 	}
-	if (!rc && ferror(file))
+	if (!rc && !feof(file))
 		rc = ct_error_set(reterr, -EIO, "cannot read suppressions from %s: %s", path, strerror(errno));
 	if (rc)
 		ct_suppressions_free(suppressions);
