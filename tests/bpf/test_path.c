@@ -98,9 +98,12 @@ static void test_library_frames_are_left_out(void **state)
 	EXPECT_STACK(1, 0x1, 0x2, 0x3, 0x4);
 	assert_int_equal(PATH(0x1, 0x2, 0x3), 1);
 	assert_int_equal(PATH(0x1, 0x2, 0x3, LIBRARY), 1);
+	// A stack that ends in it, shorter than the key, is the path without it.
+	assert_int_equal(PATH(0x5, LIBRARY), 2);
+	assert_int_equal(PATH(0x5), 2);
 	// One byte outside either end.
-	assert_int_equal(PATH(0x7100, 0x6fff, GO_LIBRARY_END), 2);
-	EXPECT_STACK(2, 0x7100, 0x6fff, GO_LIBRARY_END);
+	assert_int_equal(PATH(0x7100, 0x6fff, GO_LIBRARY_END), 3);
+	EXPECT_STACK(3, 0x7100, 0x6fff, GO_LIBRARY_END);
 	// Nothing but the library: no path.
 	assert_int_equal(PATH(LIBRARY, LIBRARY + 1), 0);
 	assert_false(is_new());

@@ -36,7 +36,7 @@ static void a_leak_is_told_with_all_that_convinces(void **state)
 	tale_of_a_leak(&tale, 1204);
 	render(&rendering, &tale, "text");
 	expect_in(&rendering, "LEAK lost-cancel, confirmed: 1,204 live, +");
-	expect_in(&rendering, "  about 138 kB kept by their parent\n");
+	expect_in(&rendering, "about 138 kB kept by their parent\n");
 	expect_in(&rendering, "\n  created   lib.(*executor).Run");
 	expect_in(&rendering, "executor.go:88\n            main.(*Client).Call");
 	expect_in(&rendering, "\n  parent    main.main  main.go:27, live\n");

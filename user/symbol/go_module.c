@@ -41,6 +41,9 @@ static const struct layout layouts[] = {
 
 #define NEWEST_MINOR 27
 
+// Headers that look like one of a pclntab, each of which costs a search for its moduledata; real programs have one.
+#define HEADERS_MAX 64
+
 static const struct layout *layout_of(unsigned int minor)
 {
 	if (minor > NEWEST_MINOR)
@@ -57,6 +60,7 @@ struct finder {
 	unsigned int minor;
 	uint64_t address; /**< Of the pclntab header. */
 	struct ct_pclntab_header header;
+	unsigned int headers; /**< Tried so far. */
 	struct ct_go_tables *ret_tables;
 };
 
@@ -148,6 +152,8 @@ static int try_header(void *opaque, uint64_t address)
 	if (ct_image_read(finder->image, address, bytes, sizeof(bytes)) < 0 ||
 	    ct_pclntab_parse_header(bytes, sizeof(bytes), &finder->header) < 0)
 		return 0;
+	if (++finder->headers > HEADERS_MAX)
+		return -E2BIG;
 	finder->address = address;
 	pair[0] = address;
 	pair[1] = address + finder->header.names;

@@ -100,8 +100,8 @@ int ct_pclntab_record(const struct ct_pclntab *table, const struct ct_inline_tre
 /** Value of a pc-value table at `address`. @return -1 when there is none. */
 int32_t ct_pclntab_value(const struct ct_pclntab *table, uint32_t offset, uint64_t start, uint64_t address);
 
-/** Largest value of a pc-value table, -1 when there is none. */
-int32_t ct_pclntab_value_max(const struct ct_pclntab *table, uint32_t offset);
+/** Largest value of a pc-value table, -1 when there is none. `budget` loses the steps taken and ends the walk at 0. */
+int32_t ct_pclntab_value_max(const struct ct_pclntab *table, uint32_t offset, uint64_t *budget);
 
 /** Bytes of one entry of an inline tree in this release. */
 size_t ct_inlined_call_bytes(const struct ct_pclntab *table);

@@ -16,6 +16,10 @@
 // Calls inlined into one function; the compiler's budget ends far below.
 #define TREE_ENTRIES_MAX (1 << 16)
 
+// Steps of a whole walk for each byte of the table: 0.05 in the Go toolchain's own programs. In a hostile one every
+// function may name the same long table, and the square of its size would take for ever.
+#define STEPS_PER_BYTE 4
+
 /* A walk over all trees. */
 struct walk {
 	const struct ct_pclntab *table;
@@ -23,6 +27,7 @@ struct walk {
 	uint32_t name;	 /**< Offset looked for in the name table. */
 	uint8_t *window; /**< WINDOW_BYTES. */
 	uint64_t address, bytes;
+	uint64_t budget; /**< Steps left. */
 };
 
 // The name table has each name once (the linker keys it by the string).
@@ -76,10 +81,10 @@ static bool has_inlined(struct walk *walk, size_t index)
 
 	if (ct_pclntab_record(walk->table, walk->trees, index, &record) < 0 || !record.inline_tree)
 		return false;
-	last = ct_pclntab_value_max(walk->table, record.inline_table);
+	last = ct_pclntab_value_max(walk->table, record.inline_table, &walk->budget);
 	if (last >= TREE_ENTRIES_MAX)
 		last = TREE_ENTRIES_MAX - 1;
-	for (int32_t i = 0; i <= last; i++) {
+	for (int32_t i = 0; i <= last && walk->budget; i++, walk->budget--) {
 		uint64_t at = record.inline_tree + (uint64_t)i * entry_bytes + ct_inlined_call_name_at(walk->table);
 		uint32_t name;
 
@@ -95,7 +100,7 @@ int ct_pclntab_each_inlined(const struct ct_pclntab *table, const struct ct_inli
 			    ct_inline_visitor visit, void *opaque)
 {
 	_ct_free_ uint8_t *window = malloc(WINDOW_BYTES);
-	struct walk walk = {table, trees, 0, window, 0, 0};
+	struct walk walk = {table, trees, 0, window, 0, 0, STEPS_PER_BYTE * table->bytes};
 
 	if (!window)
 		return -ENOMEM;
@@ -106,6 +111,8 @@ int ct_pclntab_each_inlined(const struct ct_pclntab *table, const struct ct_inli
 
 		if (r)
 			return r;
+		if (!walk.budget)
+			return -E2BIG;
 	}
 	return 0;
 }

@@ -48,14 +48,14 @@ int32_t ct_pclntab_value(const struct ct_pclntab *table, uint32_t offset, uint64
 	return -1;
 }
 
-int32_t ct_pclntab_value_max(const struct ct_pclntab *table, uint32_t offset)
+int32_t ct_pclntab_value_max(const struct ct_pclntab *table, uint32_t offset, uint64_t *budget)
 {
 	int32_t max = -1;
 	struct cursor cursor;
 
 	if (!begin(&cursor, table, offset, 0))
 		return -1;
-	while (step(&cursor))
+	for (; *budget && step(&cursor); --*budget)
 		if (cursor.value > max)
 			max = cursor.value;
 	return max;
