@@ -151,7 +151,9 @@ static int read_swiss(struct ct_children_reader *reader, const uint8_t *map, ct_
 	for (uint64_t i = 0; i < length && !rc; i++) {
 		uint64_t table = 0;
 
-		rc = ct_memory_read_word(reader->memory, directory + i * 8, &table);
+		rc = spend(reader, 1); // millions of entries may name one table, or none
+		if (!rc)
+			rc = ct_memory_read_word(reader->memory, directory + i * 8, &table);
 		if (!rc && table != previous) // a table that was not split as often stands in several entries in a row
 			rc = read_table(reader, table, visit, opaque, used);
 		previous = table;

@@ -185,7 +185,8 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	rc = load_spans(heap, sizes);
 	if (rc)
 		return rc;
-	qsort(heap->spans, heap->span_count, sizeof(*heap->spans), by_start);
+	if (heap->span_count) // without one there is no array either
+		qsort(heap->spans, heap->span_count, sizeof(*heap->spans), by_start);
 	return 0;
 }
 
