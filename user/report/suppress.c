@@ -9,6 +9,7 @@
 
 #define RULES_MAX 10000
 #define LINE_BYTES_MAX 4096
+#define COMMENT_BYTES_MAX (1 << 20)
 
 /* One line: `kind` CT_FINDING_END stands for every kind. */
 struct rule {
@@ -63,6 +64,20 @@ static int take_line(struct ct_suppressions *suppressions, char *line)
 	return add_rule(suppressions, &rule);
 }
 
+/* A line longer than its buffer is no rule, and its rest is none of its own; a comment may be long, but not endless. */
+static int skip_rest(const char *line, FILE *file)
+{
+	if (line[strspn(line, " \t")] != '#')
+		return -EINVAL;
+	for (size_t i = 0; i < COMMENT_BYTES_MAX; i++) {
+		int character = getc(file);
+
+		if (character == EOF || character == '\n')
+			return 0;
+	}
+	return -EINVAL;
+}
+
 int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct ct_error *reterr)
 {
 	_ct_fclose_ FILE *file = fopen(path, "re");
@@ -76,9 +91,9 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 	if (!suppressions)
 		return ct_error_set(reterr, -ENOMEM, "no memory for suppressions");
 	for (int number = 1; !rc && fgets(line, sizeof(line), file); number++) {
-		bool is_cut = !strchr(line, '\n') && !feof(file); // its rest is no rule of its own
+		bool is_whole = strchr(line, '\n') || feof(file);
 
-		rc = is_cut ? -EINVAL : take_line(suppressions, line);
+		rc = is_whole ? take_line(suppressions, line) : skip_rest(line, file);
 		if (rc == -EINVAL) {
 			ct_error_set(reterr, rc, "%s, line %d: not KIND PATTERN with a kind of finding", path, number);
 			ct_error_hint(reterr, "for example: lost-cancel example.com/lib.*");
