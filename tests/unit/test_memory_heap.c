@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#define MHEAP UINT64_C(0x600000)
-#define ARENAS UINT64_C(0x7f0000000000)
+#define MHEAP	   UINT64_C(0x600000)
+#define ARENAS	   UINT64_C(0x7f0000000000)
 #define HEAP_ARENA UINT64_C(0x7f1000000000)
-#define HEADERS UINT64_C(0x7f2000000000)
+#define HEADERS	   UINT64_C(0x7f2000000000)
 #define ALLOC_BITS UINT64_C(0x7f3000000000)
-#define ARENA UINT64_C(0xc000000000)
-#define ELEMENT 80u
-#define ELEMENTS 102u /* 8,192 / 80 */
-#define SWEEPGEN 10u
+#define ARENA	   UINT64_C(0xc000000000)
+#define ELEMENT	   80u
+#define ELEMENTS   102u /* 8,192 / 80 */
+#define SWEEPGEN   10u
 
 /* One arena whose first page is a span of 80-byte elements, in the layout of one release. */
 struct fixture {
@@ -74,7 +74,7 @@ static struct fixture *begin(unsigned int minor)
 	fake_add(&fixture.fake, HEADERS, fixture.headers, sizeof(fixture.headers));
 	fake_add(&fixture.fake, ALLOC_BITS, fixture.bits, sizeof(fixture.bits));
 	fake_add(&fixture.fake, ARENA, fixture.page, sizeof(fixture.page));
-	fixture.heap = (struct ct_heap){ .memory = &fixture.fake.memory, .layout = fixture.go.heap, .mheap = MHEAP };
+	fixture.heap = (struct ct_heap){.memory = &fixture.fake.memory, .layout = fixture.go.heap, .mheap = MHEAP};
 	return &fixture;
 }
 
@@ -120,7 +120,7 @@ static void elements_live_by_index_or_bit(void **state)
 	struct fixture *fixture = begin(26);
 
 	(void)state;
-	fixture->bits[0] = 0x88; // elements 3 and 7
+	fixture->bits[0] = 0x88;  // elements 3 and 7
 	fixture->bits[12] = 0x20; // element 101, the last
 	assert_int_equal(spans_of(fixture), 1);
 	assert_int_equal(ct_heap_view(&fixture->heap, &fixture->heap.spans[0], &view), 0);
@@ -136,7 +136,7 @@ static void unswept_bits_are_not_of_now(void **state)
 	static const struct {
 		int ahead;
 		bool is_swept;
-	} cases[] = { { -2, false }, { -1, false }, { 0, true }, { 1, false }, { 2, false }, { 3, true }, { 4, false } };
+	} cases[] = {{-2, false}, {-1, false}, {0, true}, {1, false}, {2, false}, {3, true}, {4, false}};
 	static struct ct_span_view view;
 	struct fixture *fixture = begin(26);
 
@@ -168,9 +168,9 @@ static void hostile_spans_do_not_count(void **state)
 	(void)state;
 	assert_int_equal(ct_go_layout_find(26, &go), 0);
 	layout = go.heap;
-	refuse(layout->state, 0, 1);			     // dead
-	refuse(layout->state, 2, 1);			     // a stack
-	refuse((uint8_t)(layout->state - 1), 1, 1);	     // without pointers
+	refuse(layout->state, 0, 1);		    // dead
+	refuse(layout->state, 2, 1);		    // a stack
+	refuse((uint8_t)(layout->state - 1), 1, 1); // without pointers
 	refuse(layout->element_bytes, 0, 8);
 	refuse(layout->element_bytes, 84, 8);
 	refuse(layout->element_bytes, 136, 8);
@@ -247,7 +247,7 @@ static void addresses_are_found_in_their_span(void **state)
 static void reads_have_bounds(void **state)
 {
 	static struct ct_window window;
-	uint8_t page[4096] = { 7 }, byte = 0;
+	uint8_t page[4096] = {7}, byte = 0;
 	struct fake_memory fake;
 	uint64_t word = 77;
 
@@ -263,7 +263,8 @@ static void reads_have_bounds(void **state)
 	assert_int_equal(ct_memory_read(&fake.memory, 1, NULL, 0), 0);
 	assert_int_equal(ct_memory_read_word(&fake.memory, 0x10ffc, &word), -EFAULT);
 	assert_int_equal(word, 77);
-	assert_int_equal(ct_window_read(&window, &fake.memory, 0x10000, &byte, 1), 0); // its window ends beyond the page
+	assert_int_equal(ct_window_read(&window, &fake.memory, 0x10000, &byte, 1),
+			 0); // its window ends beyond the page
 	assert_int_equal(byte, 7);
 	assert_int_equal(ct_window_read(&window, &fake.memory, 0x10fff, &word, 8), -EFAULT);
 	assert_int_equal(ct_window_read(&window, &fake.memory, UINT64_MAX - 2, &word, 8), -EFAULT);
@@ -276,24 +277,24 @@ static void closures_go_by_their_names(void **state)
 		unsigned int minor;
 		enum ct_closure_role role;
 	} cases[] = {
-		{ "context.WithCancel.func1", 26, CT_CLOSURE_CANCEL },
-		{ "main.serve.WithCancel.func12", 26, CT_CLOSURE_CANCEL }, // inlined
-		{ "context.WithCancelCause.func1", 21, CT_CLOSURE_CANCEL },
-		{ "main.MyWithCancel.func1", 26, CT_CLOSURE_NONE },
-		{ "context.WithCancel", 26, CT_CLOSURE_NONE },
-		{ "context.WithCancel.func", 26, CT_CLOSURE_NONE },
-		{ "WithCancel.func1", 26, CT_CLOSURE_NONE },
-		{ "context.AfterFunc.func1", 26, CT_CLOSURE_AFTER_FUNC },
-		{ "context.WithDeadlineCause.func1", 26, CT_CLOSURE_DEADLINE },
-		{ "context.WithDeadlineCause.func2", 26, CT_CLOSURE_TIMER },
-		{ "context.WithDeadlineCause.func3", 21, CT_CLOSURE_DEADLINE },
-		{ "context.WithDeadlineCause.func2", 20, CT_CLOSURE_NONE },
-		{ "context.WithDeadline.func2", 20, CT_CLOSURE_TIMER },
-		{ "context.WithDeadline.func2", 21, CT_CLOSURE_NONE },
-		{ "context.(*cancelCtx).propagateCancel.func2", 26, CT_CLOSURE_WATCHER },
-		{ "context.propagateCancel.func1", 17, CT_CLOSURE_WATCHER },
-		{ "", 26, CT_CLOSURE_NONE },
-		{ "123", 26, CT_CLOSURE_NONE },
+		{"context.WithCancel.func1", 26, CT_CLOSURE_CANCEL},
+		{"main.serve.WithCancel.func12", 26, CT_CLOSURE_CANCEL}, // inlined
+		{"context.WithCancelCause.func1", 21, CT_CLOSURE_CANCEL},
+		{"main.MyWithCancel.func1", 26, CT_CLOSURE_NONE},
+		{"context.WithCancel", 26, CT_CLOSURE_NONE},
+		{"context.WithCancel.func", 26, CT_CLOSURE_NONE},
+		{"WithCancel.func1", 26, CT_CLOSURE_NONE},
+		{"context.AfterFunc.func1", 26, CT_CLOSURE_AFTER_FUNC},
+		{"context.WithDeadlineCause.func1", 26, CT_CLOSURE_DEADLINE},
+		{"context.WithDeadlineCause.func2", 26, CT_CLOSURE_TIMER},
+		{"context.WithDeadlineCause.func3", 21, CT_CLOSURE_DEADLINE},
+		{"context.WithDeadlineCause.func2", 20, CT_CLOSURE_NONE},
+		{"context.WithDeadline.func2", 20, CT_CLOSURE_TIMER},
+		{"context.WithDeadline.func2", 21, CT_CLOSURE_NONE},
+		{"context.(*cancelCtx).propagateCancel.func2", 26, CT_CLOSURE_WATCHER},
+		{"context.propagateCancel.func1", 17, CT_CLOSURE_WATCHER},
+		{"", 26, CT_CLOSURE_NONE},
+		{"123", 26, CT_CLOSURE_NONE},
 	};
 
 	(void)state;
@@ -306,14 +307,13 @@ static void closures_go_by_their_names(void **state)
 
 static void closures_are_found_by_address(void **state)
 {
-	struct ct_closures closures = { 0 };
+	struct ct_closures closures = {0};
 
 	(void)state;
 	assert_int_equal(ct_closures_look(&closures, 0x401000), CT_CLOSURE_NONE);
 	for (uint64_t i = 1; i <= 5000; i++) // many inlined copies: the table grows
-		assert_int_equal(ct_closures_add(&closures, 0x400000 + 32 * i, i % 2 ? CT_CLOSURE_CANCEL :
-										       CT_CLOSURE_TIMER),
-				 0);
+		assert_int_equal(
+			ct_closures_add(&closures, 0x400000 + 32 * i, i % 2 ? CT_CLOSURE_CANCEL : CT_CLOSURE_TIMER), 0);
 	assert_int_equal(ct_closures_add(&closures, 0x400020, CT_CLOSURE_WATCHER), 0); // one address, one role
 	assert_int_equal(ct_closures_add(&closures, 0, CT_CLOSURE_WATCHER), 0);
 	assert_int_equal(closures.count, 5000);

@@ -53,7 +53,7 @@ static void a_leak_is_told_with_all_that_convinces(void **state)
 static void colours_take_no_columns(void **state)
 {
 	struct rendering rendering;
-	struct ct_text plain = { 0 };
+	struct ct_text plain = {0};
 	struct tale tale;
 
 	(void)state;
@@ -104,7 +104,7 @@ static void hostile_names_stay_names(void **state)
 static void nothing_is_wider_than_a_report(void **state)
 {
 	struct rendering rendering;
-	struct ct_text site = { 0 };
+	struct ct_text site = {0};
 	struct tale tale;
 
 	(void)state;
@@ -120,7 +120,8 @@ static void nothing_is_wider_than_a_report(void **state)
 	tell(&tale, site.data);
 	tell(&tale, "+0 create context=0x10 kind=deadline parent_kind=background path=1 deadline=+9000h\n");
 	for (unsigned int i = 0; i < 40; i++)
-		tellf(&tale, "+1ms create context=0x%x parent=0x%x kind=deadline deadline=+90000h parent_kind=cancel path=1",
+		tellf(&tale,
+		      "+1ms create context=0x%x parent=0x%x kind=deadline deadline=+90000h parent_kind=cancel path=1",
 		      0x1000 + 16 * i, i ? 0x1000 + 16 * (i - 1) : 0x10);
 	tale_lose(&tale, 40, "parent|timer|goroutine");
 	tell(&tale, "+8000h tick\n");
@@ -129,7 +130,8 @@ static void nothing_is_wider_than_a_report(void **state)
 	expect_showable(&rendering.text, CT_COLUMNS);
 	expect_in(&rendering, "4294967295");
 	expect_in(&rendering, "\n  do        call the cancel");
-	expect_in(&rendering, "            at a-file-with-a-name"); // a word of more than a line does not take the rest along
+	expect_in(&rendering,
+		  "            at a-file-with-a-name"); // a word of more than a line does not take the rest along
 	ct_text_done(&site);
 	rendering_done(&rendering);
 	tale_end(&tale);
@@ -142,8 +144,9 @@ static void no_leaks_is_never_said_lightly(void **state)
 
 	(void)state;
 	tale_begin(&tale, NULL);
-	tell(&tale, "+0 target pid=1 runtime=go\n+0 begin\n+0 task_start task=7\n"
-		    "+0 create context=0x10 kind=cancel parent_kind=background task=7\n+0 task_end task=7\n+20s tick\n");
+	tell(&tale,
+	     "+0 target pid=1 runtime=go\n+0 begin\n+0 task_start task=7\n"
+	     "+0 create context=0x10 kind=cancel parent_kind=background task=7\n+0 task_end task=7\n+20s tick\n");
 	render(&rendering, &tale, "text"); // old, uncancelled, its maker gone, and memory was never read
 	assert_int_equal(rendering.findings.undecided_count, 1);
 	expect_in(&rendering, "undecided: 1 old and uncancelled");
@@ -203,7 +206,7 @@ static void deep_trees_are_cut(void **state)
 
 static void expect_folded(const char *before, const char *after)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	ct_text_add(&text, before);
 	ct_text_fold(&text, 0, 4);
@@ -211,7 +214,7 @@ static void expect_folded(const char *before, const char *after)
 	ct_text_done(&text);
 }
 
-#define TEN(c) c c c c c c c c c c
+#define TEN(c)	   c c c c c c c c c c
 #define HUNDRED(c) TEN(TEN(c))
 
 static void lines_are_folded_where_it_reads_best(void **state)
@@ -234,17 +237,19 @@ static void names_are_cut_in_their_middle(void **state)
 		size_t columns;
 		const char *shown;
 	} cases[] = {
-		{ "short", 5, "short" },
-		{ "abcdefghij", 9, "abc...hij" },
-		{ "abcdefghij", 3, "..." },
-		{ "a\x1b" "b", 20, "a\\x1bb" },
-		{ "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 11, "\xe2\x82\xac...\xe2\x82\xac" },
-		{ "", 10, "" },
+		{"short", 5, "short"},
+		{"abcdefghij", 9, "abc...hij"},
+		{"abcdefghij", 3, "..."},
+		{"a\x1b"
+		 "b",
+		 20, "a\\x1bb"},
+		{"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 11, "\xe2\x82\xac...\xe2\x82\xac"},
+		{"", 10, ""},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		ct_text_add(&text, "");
 		ct_text_add_short(&text, cases[i].name, cases[i].columns);
