@@ -31,7 +31,7 @@ static void forget_ended(struct model *model, uint64_t address)
 static int add(struct model *model, uint64_t address, uint64_t now_ns)
 {
 	model->contexts[model->count] =
-		(struct model_context){ .address = address, .created_ns = now_ns, .parent = -1, .is_live = true };
+		(struct model_context){.address = address, .created_ns = now_ns, .parent = -1, .is_live = true};
 	forget_ended(model, address);
 	model->totals.live++;
 	if (model->totals.live > model->totals.peak_live)
@@ -104,8 +104,7 @@ static void end(struct model *model, int index, uint8_t reason, bool is_inferred
 
 	count_end(model, context, reason);
 	forget_ended(model, context->address);
-	model->ended[model->ended_count++] = (struct model_ended){ context->address, context->path, reason,
-								   is_inferred };
+	model->ended[model->ended_count++] = (struct model_ended){context->address, context->path, reason, is_inferred};
 	model->grouped += reason != CT_REASON_FREED;
 	let_go(model, index);
 }
@@ -117,7 +116,7 @@ static struct model_task *find_task(struct model *model, uint64_t task)
 
 static struct model_task *enter_task(struct model *model, uint64_t task, uint64_t now_ns)
 {
-	model->tasks[task] = (struct model_task){ .task = task, .start_ns = now_ns };
+	model->tasks[task] = (struct model_task){.task = task, .start_ns = now_ns};
 	model->totals.tasks_seen++;
 	model->totals.tasks_live++;
 	return &model->tasks[task];
@@ -138,8 +137,11 @@ static int parent_of(struct model *model, const struct ct_event_create *create)
 	if (!ended)
 		return adopt(model, create->parent, create->header.time_ns, create->parent_kind);
 	recalled = &model->contexts[model->count]; // it ended a moment ago and comes back, ended, for its child
-	*recalled = (struct model_context){ .address = ended->address, .created_ns = create->header.time_ns,
-					    .parent = -1, .path = ended->path, .reason = ended->reason };
+	*recalled = (struct model_context){.address = ended->address,
+					   .created_ns = create->header.time_ns,
+					   .parent = -1,
+					   .path = ended->path,
+					   .reason = ended->reason};
 	return model->count++;
 }
 

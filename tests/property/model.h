@@ -8,7 +8,7 @@
 #include "ctxtrace/tree.h"
 
 #define MODEL_CONTEXTS 4096
-#define MODEL_NUMBERS 64 /* paths and tasks are below this */
+#define MODEL_NUMBERS  64 /* paths and tasks are below this */
 
 /** A context, from its first sight to the end of the stream. */
 struct model_context {

@@ -22,19 +22,35 @@ __attribute__((format(printf, 1, 2))) static const char *differ(const char *form
 
 static const char *compare_totals(const struct ct_totals *model, const struct ct_totals *tree)
 {
-#define FIELD(name) { #name, model->name, tree->name }
+#define FIELD(name) {#name, model->name, tree->name}
 	const struct {
 		const char *name;
 		uint64_t model, tree;
 	} fields[] = {
-		FIELD(events),		 FIELD(created),	  FIELD(ended[CT_REASON_EXPLICIT]),
-		FIELD(ended[CT_REASON_DEADLINE]), FIELD(ended[CT_REASON_PARENT]), FIELD(ended[CT_REASON_FREED]),
-		FIELD(adopted_ended),	 FIELD(cancel_called),	  FIELD(live),
-		FIELD(peak_live),	 FIELD(adopted),	  FIELD(unmatched),
-		FIELD(late),		 FIELD(gaps),		  FIELD(lost_events),
-		FIELD(refused_contexts), FIELD(refused_sites),	  FIELD(refused_tasks),
-		FIELD(tasks_seen),	 FIELD(tasks_live),	  FIELD(requests_started),
-		FIELD(requests_live),	 FIELD(scans),		  FIELD(failed_scans),
+		FIELD(events),
+		FIELD(created),
+		FIELD(ended[CT_REASON_EXPLICIT]),
+		FIELD(ended[CT_REASON_DEADLINE]),
+		FIELD(ended[CT_REASON_PARENT]),
+		FIELD(ended[CT_REASON_FREED]),
+		FIELD(adopted_ended),
+		FIELD(cancel_called),
+		FIELD(live),
+		FIELD(peak_live),
+		FIELD(adopted),
+		FIELD(unmatched),
+		FIELD(late),
+		FIELD(gaps),
+		FIELD(lost_events),
+		FIELD(refused_contexts),
+		FIELD(refused_sites),
+		FIELD(refused_tasks),
+		FIELD(tasks_seen),
+		FIELD(tasks_live),
+		FIELD(requests_started),
+		FIELD(requests_live),
+		FIELD(scans),
+		FIELD(failed_scans),
 	};
 #undef FIELD
 
@@ -70,8 +86,8 @@ static const char *compare_parent(const struct model *model, const struct model_
 	const struct model_context *expected = context->parent < 0 ? NULL : &model->contexts[context->parent];
 
 	if (!parent || !expected)
-		return !parent && !expected ? NULL :
-					      differ("0x%" PRIx64 " has %s parent", seen->address, parent ? "a" : "no");
+		return !parent && !expected ? NULL
+					    : differ("0x%" PRIx64 " has %s parent", seen->address, parent ? "a" : "no");
 	if (parent->address != expected->address || !(parent->state & CT_CONTEXT_ENDED) != expected->is_live ||
 	    parent->reason != expected->reason)
 		return differ("0x%" PRIx64 " hangs below another 0x%" PRIx64, seen->address, parent->address);
@@ -110,8 +126,7 @@ static const char *compare_site(const struct model *model, const struct ct_site 
 	for (unsigned int reason = 0; reason < CT_REASON_END; reason++)
 		if (site->ended[reason] != path->ended[reason])
 			return differ("path %u ended %" PRIu64 " by %s, should %" PRIu64, site->path,
-				      site->ended[reason], ct_cancel_reason_name((uint8_t)reason),
-				      path->ended[reason]);
+				      site->ended[reason], ct_cancel_reason_name((uint8_t)reason), path->ended[reason]);
 	if (site->created != path->created || site->live != path->live || site->todo_rooted != path->todo_rooted ||
 	    site->cancel_called != path->cancel_called)
 		return differ("path %u counts otherwise", site->path);

@@ -17,7 +17,7 @@
 /* The stream without `length` events from `at` on. */
 static void copy_without(struct stream *to, const struct stream *from, size_t at, size_t length)
 {
-	*to = (struct stream){ .kept = from->kept, .seed = from->seed };
+	*to = (struct stream){.kept = from->kept, .seed = from->seed};
 	for (size_t i = 0; i < from->count; i++)
 		if (i < at || i >= at + length)
 			stream_add(to, from->ops[i].bytes, from->ops[i].length, from->ops[i].lane);
@@ -62,7 +62,7 @@ const char *stream_save(const struct stream *stream, const char *name, const cha
 {
 	static char path[PATH_BYTES];
 	_ct_fclose_ FILE *file = NULL;
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 	uint64_t now_ns = 0;
 
 	ct_text_addf(&text, "# Property %s, seed %" PRIu64 ": %s.\n#! finds nothing\n", name, stream->seed, wrong);

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #define BEGIN_NS UINT64_C(1000000000)
-#define HOUR_NS (3600 * UINT64_C(1000000000))
+#define HOUR_NS	 (3600 * UINT64_C(1000000000))
 
 /* Slots of the tree's memory of ended contexts (tree/private.h); what shares a slot displaces each other. */
-#define ENDED_SLOTS 16384u
+#define ENDED_SLOTS   16384u
 #define ADDRESSES_MAX 64u
 
 uint64_t stream_draw(uint64_t *state)
@@ -53,14 +53,14 @@ void stream_add(struct stream *stream, const void *event, size_t length, uint32_
 		assert_non_null(stream->ops);
 	}
 	op = &stream->ops[stream->count++];
-	*op = (struct op){ .length = (uint32_t)length, .lane = lane };
+	*op = (struct op){.length = (uint32_t)length, .lane = lane};
 	memcpy(op->bytes, event, length);
 }
 
 void stream_done(struct stream *stream)
 {
 	free(stream->ops);
-	*stream = (struct stream){ 0 };
+	*stream = (struct stream){0};
 }
 
 struct ct_event stream_event(const struct op *op)
@@ -106,10 +106,10 @@ static uint8_t pick_type(struct maker *maker)
 
 static struct ct_event_create pick_create(struct maker *maker)
 {
-	static const uint8_t kinds[] = { CT_KIND_CANCEL, CT_KIND_CANCEL, CT_KIND_DEADLINE, CT_KIND_AFTER_FUNC,
-					 CT_KIND_UNKNOWN, CT_KIND_VALUE };
-	static const uint8_t parents[] = { CT_KIND_CANCEL, CT_KIND_CANCEL, CT_KIND_CANCEL, CT_KIND_FOREIGN,
-					   CT_KIND_UNKNOWN, CT_KIND_BACKGROUND, CT_KIND_TODO };
+	static const uint8_t kinds[] = {CT_KIND_CANCEL,	    CT_KIND_CANCEL,  CT_KIND_DEADLINE,
+					CT_KIND_AFTER_FUNC, CT_KIND_UNKNOWN, CT_KIND_VALUE};
+	static const uint8_t parents[] = {CT_KIND_CANCEL,  CT_KIND_CANCEL,     CT_KIND_CANCEL, CT_KIND_FOREIGN,
+					  CT_KIND_UNKNOWN, CT_KIND_BACKGROUND, CT_KIND_TODO};
 	uint64_t *state = &maker->state;
 	struct ct_event_create create = {
 		.context = pick_address(maker),
@@ -174,7 +174,7 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		struct ct_event_task_end end;
 		struct ct_event_request request;
 		struct ct_event_gap gap;
-	} event = { .context = { .context = pick_address(maker) } };
+	} event = {.context = {.context = pick_address(maker)}};
 	size_t length = sizeof(struct ct_event_context);
 
 	if (type == CT_EVENT_CANCEL) {
@@ -185,7 +185,7 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 	} else if (type == CT_EVENT_CANCEL_CALL) {
 		length = sizeof(event.call);
 	} else if (type == CT_EVENT_TASK_START) {
-		event.start = (struct ct_event_task_start){ .task = 1 + stream_below(state, maker->recipe->tasks) };
+		event.start = (struct ct_event_task_start){.task = 1 + stream_below(state, maker->recipe->tasks)};
 		length = sizeof(event.start);
 	} else if (type == CT_EVENT_TASK_END) {
 		event.end.task = 1 + stream_below(state, maker->recipe->tasks);
@@ -193,8 +193,8 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		event.header.flags = stream_below(state, 2) ? CT_REQUEST_END : 0;
 		length = sizeof(event.request);
 	} else if (type == CT_EVENT_GAP) {
-		event.gap = (struct ct_event_gap){ .from_ns = maker->now_ns - lost, .to_ns = maker->now_ns,
-						   .lost = lost };
+		event.gap =
+			(struct ct_event_gap){.from_ns = maker->now_ns - lost, .to_ns = maker->now_ns, .lost = lost};
 		length = sizeof(event.gap);
 	} else if (type == CT_EVENT_TICK || type == CT_EVENT_EXEC || type == CT_EVENT_EXIT) {
 		length = sizeof(event.header);
@@ -206,7 +206,7 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 
 static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 {
-	struct ct_event_header header = { .time_ns = maker->now_ns, .type = type };
+	struct ct_event_header header = {.time_ns = maker->now_ns, .type = type};
 
 	if (type == CT_EVENT_CREATE) {
 		struct ct_event_create create = pick_create(maker);
@@ -233,9 +233,9 @@ static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 
 void stream_make(struct stream *stream, const struct recipe *recipe, uint64_t seed)
 {
-	struct maker maker = { .recipe = recipe, .state = seed, .now_ns = BEGIN_NS };
+	struct maker maker = {.recipe = recipe, .state = seed, .now_ns = BEGIN_NS};
 
-	*stream = (struct stream){ .seed = seed };
+	*stream = (struct stream){.seed = seed};
 	while (stream->count < recipe->events) {
 		uint64_t step = stream_below(&maker.state, recipe->step_ns);
 

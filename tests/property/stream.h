@@ -35,8 +35,8 @@ struct recipe {
 	uint32_t addresses; /**< Contexts share so few that they come again. */
 	uint32_t tasks;
 	uint32_t paths;
-	uint64_t step_ns;	 /**< Time between two events is below this. */
-	bool has_late;		 /**< Times may go back. */
+	uint64_t step_ns; /**< Time between two events is below this. */
+	bool has_late;	  /**< Times may go back. */
 	uint8_t weights[CT_EVENT_TYPE_END];
 };
 

@@ -36,13 +36,24 @@ static void make(struct stream *stream, uint64_t seed)
 		.paths = PATHS,
 		.step_ns = seed % 4 ? 10 * CT_NSEC_PER_SEC : 100,
 		.has_late = seed % 5,
-		.weights = {
-			[CT_EVENT_CREATE] = 100,   [CT_EVENT_CANCEL] = 30,     [CT_EVENT_CANCEL_CALL] = 12,
-			[CT_EVENT_FREE] = 8,	   [CT_EVENT_ABANDON] = 20,    [CT_EVENT_REQUEST] = 12,
-			[CT_EVENT_TICK] = 4,	   [CT_EVENT_TASK_START] = 12, [CT_EVENT_TASK_END] = 12,
-			[CT_EVENT_GAP] = 1,	   [CT_EVENT_EXEC] = seed % 8 == 0, [CT_EVENT_EXIT] = 1,
-			[CT_EVENT_OBSERVED] = 120, [CT_EVENT_SCAN_BEGIN] = 12, [CT_EVENT_SCAN_END] = 12,
-		},
+		.weights =
+			{
+				[CT_EVENT_CREATE] = 100,
+				[CT_EVENT_CANCEL] = 30,
+				[CT_EVENT_CANCEL_CALL] = 12,
+				[CT_EVENT_FREE] = 8,
+				[CT_EVENT_ABANDON] = 20,
+				[CT_EVENT_REQUEST] = 12,
+				[CT_EVENT_TICK] = 4,
+				[CT_EVENT_TASK_START] = 12,
+				[CT_EVENT_TASK_END] = 12,
+				[CT_EVENT_GAP] = 1,
+				[CT_EVENT_EXEC] = seed % 8 == 0,
+				[CT_EVENT_EXIT] = 1,
+				[CT_EVENT_OBSERVED] = 120,
+				[CT_EVENT_SCAN_BEGIN] = 12,
+				[CT_EVENT_SCAN_END] = 12,
+			},
 	};
 
 	stream_make(stream, &recipe, seed);
@@ -65,7 +76,7 @@ static void tell_site(struct ct_tree *tree, uint32_t path, uint64_t *state)
 	struct {
 		struct ct_event_site site;
 		char packed[2048];
-	} site = { .site = { .header = { .type = CT_EVENT_SITE }, .path = path } };
+	} site = {.site = {.header = {.type = CT_EVENT_SITE}, .path = path}};
 	size_t used = 0;
 
 	for (uint64_t frames = stream_below(state, 4); frames; frames--, site.site.frames++) {
@@ -78,7 +89,7 @@ static void tell_site(struct ct_tree *tree, uint32_t path, uint64_t *state)
 		used += add_name(state, site.packed + used);
 	}
 	site.site.frames_bytes = (uint16_t)used;
-	ct_tree_apply(tree, &(struct ct_event){ .site = &site.site, .bytes = sizeof(site.site) + used }, NULL);
+	ct_tree_apply(tree, &(struct ct_event){.site = &site.site, .bytes = sizeof(site.site) + used}, NULL);
 }
 
 static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
@@ -86,22 +97,23 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 	struct {
 		struct ct_event_target target;
 		char strings[1024];
-	} target = { .target = { .header = { .type = CT_EVENT_TARGET }, .pid = (uint32_t)stream_draw(state),
-				 .runtime = seed % 2 ? CT_RUNTIME_GO : CT_RUNTIME_C } };
-	struct ct_event_begin begin = { .header = { .type = CT_EVENT_BEGIN }, .wall_clock_ns = stream_draw(state) };
+	} target = {.target = {.header = {.type = CT_EVENT_TARGET},
+			       .pid = (uint32_t)stream_draw(state),
+			       .runtime = seed % 2 ? CT_RUNTIME_GO : CT_RUNTIME_C}};
+	struct ct_event_begin begin = {.header = {.type = CT_EVENT_BEGIN}, .wall_clock_ns = stream_draw(state)};
 	size_t used = 0;
 
 	for (int i = 0; i < 3; i++)
 		used += add_name(state, target.strings + used);
 	target.target.strings_bytes = used;
-	ct_tree_apply(tree, &(struct ct_event){ .target = &target.target, .bytes = sizeof(target.target) + used }, NULL);
+	ct_tree_apply(tree, &(struct ct_event){.target = &target.target, .bytes = sizeof(target.target) + used}, NULL);
 	if (stream_below(state, 5))
-		ct_tree_apply(tree, &(struct ct_event){ .begin = &begin, .bytes = sizeof(begin) }, NULL);
+		ct_tree_apply(tree, &(struct ct_event){.begin = &begin, .bytes = sizeof(begin)}, NULL);
 }
 
 static struct ct_tree *new_tree(uint64_t seed)
 {
-	const struct ct_tree_options caps = { .max_contexts = 8, .max_sites = 4, .max_tasks = 2 };
+	const struct ct_tree_options caps = {.max_contexts = 8, .max_sites = 4, .max_tasks = 2};
 	struct ct_tree *tree = ct_tree_new(&ct_allocator_libc, seed % 3 ? NULL : &caps);
 	uint64_t state = seed;
 
@@ -173,11 +185,11 @@ static const char *check_json(const struct ct_text *text, const struct ct_findin
 
 static const char *check_reports(const struct ct_tree *tree, const struct ct_findings *findings, uint64_t now_ns)
 {
-	struct ct_snapshot snapshot = { .tree = tree, .findings = findings, .now_ns = now_ns, .with_tree = true };
+	struct ct_snapshot snapshot = {.tree = tree, .findings = findings, .now_ns = now_ns, .with_tree = true};
 	const char *wrong = NULL;
 
 	for (size_t i = 0; ct_reporters[i] && !wrong; i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		if (ct_reporters[i]->write(&snapshot, &text) || text.failed)
 			wrong = "a report was not written";
@@ -190,7 +202,7 @@ static const char *check_reports(const struct ct_tree *tree, const struct ct_fin
 
 static const char *check_end(const struct ct_tree *tree)
 {
-	struct ct_detect_options options = { .min_age_ns = CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC };
+	struct ct_detect_options options = {.min_age_ns = CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC};
 	uint64_t now_ns = ct_tree_window(tree)->now_ns + 60 * CT_NSEC_PER_SEC;
 	struct ct_findings findings;
 	const char *wrong;

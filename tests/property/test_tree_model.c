@@ -23,12 +23,21 @@ static void make(struct stream *stream, uint64_t seed)
 		.tasks = 1 + (uint32_t)stream_below(&state, 6),
 		.paths = 1 + (uint32_t)stream_below(&state, 20),
 		.step_ns = 1000,
-		.weights = {
-			[CT_EVENT_CREATE] = 100, [CT_EVENT_CANCEL] = 50,     [CT_EVENT_CANCEL_CALL] = 12,
-			[CT_EVENT_FREE] = 12,	 [CT_EVENT_ABANDON] = 8,     [CT_EVENT_REQUEST] = 16,
-			[CT_EVENT_TICK] = 4,	 [CT_EVENT_TASK_START] = 12, [CT_EVENT_TASK_END] = 12,
-			[CT_EVENT_GAP] = 2,	 [CT_EVENT_EXEC] = seed % 8 == 0, [CT_EVENT_EXIT] = seed % 16 == 0,
-		},
+		.weights =
+			{
+				[CT_EVENT_CREATE] = 100,
+				[CT_EVENT_CANCEL] = 50,
+				[CT_EVENT_CANCEL_CALL] = 12,
+				[CT_EVENT_FREE] = 12,
+				[CT_EVENT_ABANDON] = 8,
+				[CT_EVENT_REQUEST] = 16,
+				[CT_EVENT_TICK] = 4,
+				[CT_EVENT_TASK_START] = 12,
+				[CT_EVENT_TASK_END] = 12,
+				[CT_EVENT_GAP] = 2,
+				[CT_EVENT_EXEC] = seed % 8 == 0,
+				[CT_EVENT_EXIT] = seed % 16 == 0,
+			},
 	};
 
 	if (seed % 3 == 0) // a program nobody tells about tasks of
@@ -82,7 +91,7 @@ static const char *abandoned_is_for_ever(const struct stream *stream)
 
 static int count_event(void *opaque, const struct ct_event *event)
 {
-	static const uint8_t expected[] = { CT_EVENT_ABANDON, CT_EVENT_FREE };
+	static const uint8_t expected[] = {CT_EVENT_ABANDON, CT_EVENT_FREE};
 	size_t *count = opaque;
 
 	assert_true(*count < 2);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The order in which independent tasks are told does not matter. Each lane is a task with contexts, a path and a request
- * of its own below one common parent; the same lanes are told by time, and mixed at random, so that what one task says
- * comes later than younger events of another.
+ * The order in which independent tasks are told does not matter. Each lane is a task with contexts, a path and a
+ * request of its own below one common parent; the same lanes are told by time, and mixed at random, so that what one
+ * task says comes later than younger events of another.
  */
 #include "stream.h"
 #include "tree_check.h"
@@ -15,10 +15,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define LANES_MAX 6
+#define LANES_MAX      6
 #define LANE_ADDRESSES 9
-#define COMMON 1 /* address number of the parent of all */
-#define ROUNDS 4 /* other orders tried */
+#define COMMON	       1 /* address number of the parent of all */
+#define ROUNDS	       4 /* other orders tried */
 
 /* One lane in the making. */
 struct lane {
@@ -35,7 +35,7 @@ static uint64_t lane_address(const struct lane *lane)
 static void add_create(struct stream *stream, const struct lane *lane, uint64_t now_ns)
 {
 	struct ct_event_create create = {
-		.header = { .type = CT_EVENT_CREATE, .time_ns = now_ns },
+		.header = {.type = CT_EVENT_CREATE, .time_ns = now_ns},
 		.context = lane_address(lane),
 		.parent = stream_below(lane->state, 2) ? lane_address(lane) : stream_address(COMMON),
 		.task = lane->number,
@@ -49,14 +49,14 @@ static void add_create(struct stream *stream, const struct lane *lane, uint64_t 
 
 static void add_other(struct stream *stream, const struct lane *lane, uint64_t now_ns)
 {
-	static const uint8_t types[] = { CT_EVENT_CANCEL,  CT_EVENT_CANCEL,  CT_EVENT_CANCEL, CT_EVENT_CANCEL_CALL,
-					 CT_EVENT_ABANDON, CT_EVENT_REQUEST, CT_EVENT_FREE };
+	static const uint8_t types[] = {CT_EVENT_CANCEL,  CT_EVENT_CANCEL,  CT_EVENT_CANCEL, CT_EVENT_CANCEL_CALL,
+					CT_EVENT_ABANDON, CT_EVENT_REQUEST, CT_EVENT_FREE};
 	union {
 		struct ct_event_header header;
 		struct ct_event_context context;
 		struct ct_event_cancel cancel;
 		struct ct_event_request request;
-	} event = { .context = { .context = lane_address(lane) } };
+	} event = {.context = {.context = lane_address(lane)}};
 
 	event.header.type = types[stream_below(lane->state, sizeof(types))];
 	event.header.time_ns = now_ns;
@@ -71,9 +71,8 @@ static void add_other(struct stream *stream, const struct lane *lane, uint64_t n
 
 static void add_task(struct stream *stream, uint32_t lane, uint64_t now_ns, bool is_end)
 {
-	struct ct_event_task_start start = { .header = { .type = CT_EVENT_TASK_START, .time_ns = now_ns },
-					     .task = lane };
-	struct ct_event_task_end end = { .header = { .type = CT_EVENT_TASK_END, .time_ns = now_ns }, .task = lane };
+	struct ct_event_task_start start = {.header = {.type = CT_EVENT_TASK_START, .time_ns = now_ns}, .task = lane};
+	struct ct_event_task_end end = {.header = {.type = CT_EVENT_TASK_END, .time_ns = now_ns}, .task = lane};
 
 	if (is_end)
 		stream_add(stream, &end, sizeof(end), lane);
@@ -87,19 +86,19 @@ static void make(struct stream *stream, uint64_t seed)
 	uint64_t state = seed ^ UINT64_C(0x04de4), now_ns = 1000000000;
 	uint32_t lanes = 2 + (uint32_t)stream_below(&state, LANES_MAX - 1);
 	struct ct_event_create common = {
-		.header = { .type = CT_EVENT_CREATE, .time_ns = now_ns++ },
+		.header = {.type = CT_EVENT_CREATE, .time_ns = now_ns++},
 		.context = stream_address(COMMON),
 		.kind = CT_KIND_CANCEL,
 		.parent_kind = CT_KIND_BACKGROUND,
 	};
 
-	*stream = (struct stream){ .seed = seed };
+	*stream = (struct stream){.seed = seed};
 	stream_add(stream, &common, sizeof(common), 0);
 	for (uint32_t lane = 1; lane <= lanes; lane++)
 		add_task(stream, lane, now_ns++, false);
 	stream->kept = stream->count;
 	for (uint64_t left = 20 + stream_below(&state, 200); left; left--, now_ns += 1 + stream_below(&state, 50)) {
-		struct lane lane = { .number = 1 + (uint32_t)stream_below(&state, lanes), .state = &state };
+		struct lane lane = {.number = 1 + (uint32_t)stream_below(&state, lanes), .state = &state};
 
 		if (stream_below(&state, 2))
 			add_create(stream, &lane, now_ns);
@@ -202,8 +201,8 @@ static const char *order_does_not_matter(const struct stream *stream)
 		assert_non_null(mixed);
 		apply_mixed(mixed, stream, &state);
 		totals.peak_live = ct_tree_totals(mixed)->peak_live; // of an order
-		wrong = memcmp(&totals, ct_tree_totals(mixed), sizeof(totals)) ? "the totals depend on the order" :
-										 compare_contexts(by_time, mixed);
+		wrong = memcmp(&totals, ct_tree_totals(mixed), sizeof(totals)) ? "the totals depend on the order"
+									       : compare_contexts(by_time, mixed);
 		if (!wrong)
 			wrong = compare_sites(by_time, mixed);
 		if (!wrong)

@@ -47,7 +47,7 @@ static inline int fake_read(struct ct_memory *memory, uint64_t address, void *bu
 
 static inline void fake_init(struct fake_memory *fake)
 {
-	*fake = (struct fake_memory){ .memory = { .read = fake_read } };
+	*fake = (struct fake_memory){.memory = {.read = fake_read}};
 }
 
 /** Add a stretch; the data stay the test's and may change. */

@@ -72,6 +72,6 @@ static inline void *meter_resize(void *opaque, void *pointer, size_t bytes)
 /** Set up in place; `left` requests succeed, then all fail until `left` is set again. */
 static inline void meter_init(struct meter *meter, int left)
 {
-	*meter = (struct meter){ .left = left };
-	meter->allocator = (struct ct_allocator){ .resize = meter_resize, .opaque = meter };
+	*meter = (struct meter){.left = left};
+	meter->allocator = (struct ct_allocator){.resize = meter_resize, .opaque = meter};
 }

@@ -32,8 +32,8 @@ static inline const char *tree_check_links(const struct ct_tree *tree, uint32_t 
 		counts->kept += has_ended;
 		if (ct_tree_index(tree, context) != i)
 			return "a context does not know its own index";
-		if (has_ended ? ct_tree_find(tree, context->address) == context :
-				ct_tree_find(tree, context->address) != context)
+		if (has_ended ? ct_tree_find(tree, context->address) == context
+			      : ct_tree_find(tree, context->address) != context)
 			return "an address finds another context than the live one that has it";
 		if (has_ended && (!context->children || !context->reason))
 			return "an ended context is kept for nobody, or without a reason";
@@ -92,7 +92,7 @@ static inline void tree_count_sites(const struct ct_tree *tree, struct tree_coun
 static inline const char *tree_check(const struct ct_tree *tree)
 {
 	const struct ct_totals *totals = ct_tree_totals(tree);
-	struct tree_counts counts = { 0 };
+	struct tree_counts counts = {0};
 	uint32_t *children = calloc((size_t)ct_tree_end(tree) + 1, sizeof(*children));
 	const char *wrong = children ? tree_check_links(tree, children, &counts) : "no memory to check";
 	uint64_t ended = 0;

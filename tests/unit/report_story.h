@@ -25,10 +25,12 @@ static inline const struct ct_reporter *reporter(const char *name)
 static inline void render_with(struct rendering *rendering, const struct tale *tale, const char *format,
 			       const struct ct_detect_options *options, bool with_tree)
 {
-	const struct ct_detect_options usual = { .min_age_ns = 10 * CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC };
+	const struct ct_detect_options usual = {.min_age_ns = 10 * CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC};
 
-	*rendering = (struct rendering){ .snapshot = { .tree = tale->tree, .now_ns = tale->now_ns,
-						       .min_age_ns = usual.min_age_ns, .with_tree = with_tree } };
+	*rendering = (struct rendering){.snapshot = {.tree = tale->tree,
+						     .now_ns = tale->now_ns,
+						     .min_age_ns = usual.min_age_ns,
+						     .with_tree = with_tree}};
 	assert_int_equal(ct_detect_run(tale->tree, tale->now_ns, options ? options : &usual, &ct_allocator_libc,
 				       &rendering->findings),
 			 0);

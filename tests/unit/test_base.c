@@ -26,7 +26,7 @@ static void expect_text(struct ct_text *text, const char *expected)
 
 static void text_grows_by_any_step(void **state)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 	char expected[3001];
 
 	(void)state;
@@ -46,7 +46,7 @@ static void text_grows_by_any_step(void **state)
 
 static void failed_text_stays_as_it_was(void **state)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	(void)state;
 	ct_text_add(&text, "kept");
@@ -67,17 +67,17 @@ static void numbers_are_grouped(void **state)
 		uint64_t number;
 		const char *text;
 	} cases[] = {
-		{ 0, "0" },
-		{ 999, "999" },
-		{ 1000, "1,000" },
-		{ 100000, "100,000" },
-		{ 1234567, "1,234,567" },
-		{ UINT64_MAX, "18,446,744,073,709,551,615" },
+		{0, "0"},
+		{999, "999"},
+		{1000, "1,000"},
+		{100000, "100,000"},
+		{1234567, "1,234,567"},
+		{UINT64_MAX, "18,446,744,073,709,551,615"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		ct_text_add_grouped(&text, cases[i].number);
 		expect_text(&text, cases[i].text);
@@ -90,25 +90,25 @@ static void durations_have_the_unit_people_use(void **state)
 		uint64_t ns;
 		const char *text;
 	} cases[] = {
-		{ 0, "0 us" },
-		{ 999, "0 us" },
-		{ 999999, "999 us" },
-		{ CT_NSEC_PER_MSEC, "1 ms" },
-		{ 850 * CT_NSEC_PER_MSEC, "850 ms" },
-		{ CT_NSEC_PER_SEC, "1.0 s" },
-		{ 29800 * CT_NSEC_PER_MSEC, "29.8 s" },
-		{ 120 * CT_NSEC_PER_SEC - 60 * CT_NSEC_PER_MSEC, "119.9 s" },
-		{ 120 * CT_NSEC_PER_SEC, "2m 00s" },
-		{ 252 * CT_NSEC_PER_SEC, "4m 12s" },
-		{ 7199 * CT_NSEC_PER_SEC, "119m 59s" },
-		{ 7200 * CT_NSEC_PER_SEC, "2h 00m" },
-		{ 11100 * CT_NSEC_PER_SEC, "3h 05m" },
-		{ UINT64_MAX, "5124095h 34m" },
+		{0, "0 us"},
+		{999, "0 us"},
+		{999999, "999 us"},
+		{CT_NSEC_PER_MSEC, "1 ms"},
+		{850 * CT_NSEC_PER_MSEC, "850 ms"},
+		{CT_NSEC_PER_SEC, "1.0 s"},
+		{29800 * CT_NSEC_PER_MSEC, "29.8 s"},
+		{120 * CT_NSEC_PER_SEC - 60 * CT_NSEC_PER_MSEC, "119.9 s"},
+		{120 * CT_NSEC_PER_SEC, "2m 00s"},
+		{252 * CT_NSEC_PER_SEC, "4m 12s"},
+		{7199 * CT_NSEC_PER_SEC, "119m 59s"},
+		{7200 * CT_NSEC_PER_SEC, "2h 00m"},
+		{11100 * CT_NSEC_PER_SEC, "3h 05m"},
+		{UINT64_MAX, "5124095h 34m"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		ct_text_add_duration(&text, cases[i].ns);
 		expect_text(&text, cases[i].text);
@@ -121,13 +121,18 @@ static void sizes_are_powers_of_a_thousand(void **state)
 		uint64_t bytes;
 		const char *text;
 	} cases[] = {
-		{ 0, "0 B" },	       { 138, "138 B" },	  { 999, "999 B" },	     { 1000, "1.0 kB" },
-		{ 138460, "138 kB" }, { 1200000000, "1.2 GB" }, { UINT64_MAX, "18446744 TB" },
+		{0, "0 B"},
+		{138, "138 B"},
+		{999, "999 B"},
+		{1000, "1.0 kB"},
+		{138460, "138 kB"},
+		{1200000000, "1.2 GB"},
+		{UINT64_MAX, "18446744 TB"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		ct_text_add_bytes(&text, cases[i].bytes);
 		expect_text(&text, cases[i].text);
@@ -140,11 +145,24 @@ static void utf8_is_judged_strictly(void **state)
 		const char *bytes;
 		size_t length;
 	} cases[] = {
-		{ "a", 1 },		  { "\xc3\xa9", 2 },	     { "\xe2\x82\xac", 3 },  { "\xf0\x9f\x98\x80", 4 },
-		{ "\x80", 0 },		  { "\xc0\x80", 0 },	     { "\xc1\xbf", 0 },	     { "\xe0\x80\xaf", 0 },
-		{ "\xed\xa0\x80", 0 },	  { "\xed\x9f\xbf", 3 },     { "\xee\x80\x80", 3 },  { "\xf0\x80\x80\x80", 0 },
-		{ "\xf4\x8f\xbf\xbf", 4 }, { "\xf4\x90\x80\x80", 0 }, { "\xf8\x88\x80\x80", 0 }, { "\xff", 0 },
-		{ "\xe2\x82", 0 },	  { "\xe2\x41\xac", 0 },
+		{"a", 1},
+		{"\xc3\xa9", 2},
+		{"\xe2\x82\xac", 3},
+		{"\xf0\x9f\x98\x80", 4},
+		{"\x80", 0},
+		{"\xc0\x80", 0},
+		{"\xc1\xbf", 0},
+		{"\xe0\x80\xaf", 0},
+		{"\xed\xa0\x80", 0},
+		{"\xed\x9f\xbf", 3},
+		{"\xee\x80\x80", 3},
+		{"\xf0\x80\x80\x80", 0},
+		{"\xf4\x8f\xbf\xbf", 4},
+		{"\xf4\x90\x80\x80", 0},
+		{"\xf8\x88\x80\x80", 0},
+		{"\xff", 0},
+		{"\xe2\x82", 0},
+		{"\xe2\x41\xac", 0},
 	};
 
 	(void)state;
@@ -156,7 +174,7 @@ static void utf8_is_judged_strictly(void **state)
 /* Whatever one byte or two of a name are, nothing that a terminal obeys comes out. */
 static void no_pair_of_bytes_escapes(void **state)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 	char name[3] = "";
 
 	(void)state;
@@ -187,19 +205,21 @@ static void escaped_names_read_back(void **state)
 		size_t limit;
 		const char *text;
 	} cases[] = {
-		{ "main.(*Client).Call", 100, "main.(*Client).Call" },
-		{ "a\x1b[2Jb\n", 100, "a\\x1b[2Jb\\x0a" },
-		{ "\xc2\x9b" "31m", 100, "\\xc2\\x9b31m" },
-		{ "caf\xc3\xa9\xff", 100, "caf\xc3\xa9\\xff" },
-		{ "abcdef", 6, "abcdef" },
-		{ "abcdef", 5, "abcde..." },
-		{ "ab\xe2\x82\xac", 3, "ab\\xe2..." },
-		{ "", 0, "" },
+		{"main.(*Client).Call", 100, "main.(*Client).Call"},
+		{"a\x1b[2Jb\n", 100, "a\\x1b[2Jb\\x0a"},
+		{"\xc2\x9b"
+		 "31m",
+		 100, "\\xc2\\x9b31m"},
+		{"caf\xc3\xa9\xff", 100, "caf\xc3\xa9\\xff"},
+		{"abcdef", 6, "abcdef"},
+		{"abcdef", 5, "abcde..."},
+		{"ab\xe2\x82\xac", 3, "ab\\xe2..."},
+		{"", 0, ""},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct ct_text text = { 0 };
+		struct ct_text text = {0};
 
 		ct_text_add(&text, "");
 		ct_text_add_escaped(&text, cases[i].name, cases[i].limit);
@@ -234,7 +254,10 @@ static void error_holds_no_control_beyond_ascii(void **state)
 	struct ct_error error = CT_ERROR_INIT;
 
 	(void)state;
-	ct_error_set(&error, -EIO, "a\xc2\x9b" "2Jb\x9b\xff" "caf\xc3\xa9");
+	ct_error_set(&error, -EIO,
+		     "a\xc2\x9b"
+		     "2Jb\x9b\xff"
+		     "caf\xc3\xa9");
 	assert_string_equal(error.message, "a??2Jb??caf\xc3\xa9");
 }
 

@@ -28,7 +28,7 @@ struct line {
 /* getopt keeps its place between calls; the program parses once, tests do not. */
 static void reset_getopt(void)
 {
-	char *nothing[] = { "x", NULL };
+	char *nothing[] = {"x", NULL};
 
 	optind = 0;
 	getopt(1, nothing, "+"); // as the program: it stops at the first operand
@@ -39,7 +39,7 @@ static struct line *parse(const char *text)
 	static struct line line;
 	int argc = 0;
 
-	line = (struct line){ .argv = { "ctxtrace" } };
+	line = (struct line){.argv = {"ctxtrace"}};
 	snprintf(line.words, sizeof(line.words), "%s", text);
 	for (char *word = strtok(line.words, " "); word; word = strtok(NULL, " ")) {
 		assert_true(argc + 1 < WORDS_MAX);
@@ -206,16 +206,16 @@ static void durations_have_units(void **state)
 		const char *text;
 		uint64_t ns;
 	} cases[] = {
-		{ "0", 0 },
-		{ "30", 30 * CT_NSEC_PER_SEC },
-		{ "1.5m", 90 * CT_NSEC_PER_SEC },
-		{ "250ms", 250 * CT_NSEC_PER_MSEC },
-		{ "7us", 7 * CT_NSEC_PER_USEC },
-		{ "2h", 7200 * CT_NSEC_PER_SEC },
-		{ "2500000h", 9000000000 * CT_NSEC_PER_SEC },
+		{"0", 0},
+		{"30", 30 * CT_NSEC_PER_SEC},
+		{"1.5m", 90 * CT_NSEC_PER_SEC},
+		{"250ms", 250 * CT_NSEC_PER_MSEC},
+		{"7us", 7 * CT_NSEC_PER_USEC},
+		{"2h", 7200 * CT_NSEC_PER_SEC},
+		{"2500000h", 9000000000 * CT_NSEC_PER_SEC},
 	};
-	static const char *const wrong[] = { "",    "s",   "5x",   "5 s", "-1s", "nan", "infs", "1e300s",
-					     "5mm", "5s5", "1,5s", "2600000h" };
+	static const char *const wrong[] = {"",	    "s",      "5x",  "5 s", "-1s",  "nan",
+					    "infs", "1e300s", "5mm", "5s5", "1,5s", "2600000h"};
 	struct ct_error error;
 	uint64_t ns;
 
@@ -235,7 +235,7 @@ static void durations_have_units(void **state)
 
 static void numbers_have_bounds(void **state)
 {
-	static const char *const wrong[] = { "", "x", "5x", "-1", " -1", "101", "1", "5.5", "99999999999999999999" };
+	static const char *const wrong[] = {"", "x", "5x", "-1", " -1", "101", "1", "5.5", "99999999999999999999"};
 	uint32_t number;
 	pid_t pid;
 
@@ -254,7 +254,7 @@ static void numbers_have_bounds(void **state)
 
 static void formats_may_have_files(void **state)
 {
-	struct ct_output_request request = { 0 };
+	struct ct_output_request request = {0};
 
 	(void)state;
 	assert_int_equal(ct_cli_format("json=a=b", &request, NULL), 0);
@@ -291,11 +291,11 @@ static void fail_on_takes_kinds(void **state)
 /* Every option is in the help text, once, and no line of it wraps. */
 static void help_is_the_table(void **state)
 {
-	static const char *const names[] = { "--pid PID",  "--duration T",  "--format F",  "--output FILE",
-					     "--record FILE", "--fail-on KINDS", "--suppress FILE", "--min-age T",
-					     "--grace T",  "--tree",	    "--why[=PATTERN]", "--no-goroutines",
-					     "--max-contexts N", "--strict", "--exit-code N", "--verbose", "--quiet",
-					     "--version",  "--help" };
+	static const char *const names[] = {"--pid PID",	"--duration T",	   "--format F",      "--output FILE",
+					    "--record FILE",	"--fail-on KINDS", "--suppress FILE", "--min-age T",
+					    "--grace T",	"--tree",	   "--why[=PATTERN]", "--no-goroutines",
+					    "--max-contexts N", "--strict",	   "--exit-code N",   "--verbose",
+					    "--quiet",		"--version",	   "--help"};
 	char text[8192] = "";
 	int saved = dup(STDOUT_FILENO), pipe_fds[2];
 	ssize_t length;

@@ -27,7 +27,7 @@ static struct parsed *parse_at(const char *line, uint64_t now_ns)
 {
 	static struct parsed parsed;
 
-	parsed = (struct parsed){ .length = 12345, .now_ns = now_ns };
+	parsed = (struct parsed){.length = 12345, .now_ns = now_ns};
 	parsed.rc = ct_event_text_parse_line(line, &parsed.now_ns, parsed.bytes, sizeof(parsed.bytes), &parsed.length,
 					     &parsed.error);
 	return &parsed;
@@ -47,7 +47,7 @@ static void print(struct ct_text *text, const struct parsed *parsed, uint64_t no
 static void expect_same(const char *line, uint64_t now_ns)
 {
 	struct parsed *parsed = parse_at(line, now_ns);
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	if (parsed->rc)
 		fail_msg("%s: %s", line, parsed->error.message);
@@ -90,7 +90,7 @@ static void every_type_reads_as_it_is_written(void **state)
 		"parent=0x2 parent_kind=foreign deadline=+1s task=3 object_bytes=115 flags=deferred\n",
 		"+0 scan_end scan=1 flags=complete\n",
 	};
-	bool is_seen[CT_EVENT_TYPE_END] = { false };
+	bool is_seen[CT_EVENT_TYPE_END] = {false};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -173,14 +173,14 @@ static size_t add_tail(char *event, const struct ct_layout *layout, uint64_t *se
 static void random_events_round_trip(void **state)
 {
 	static _Alignas(8) char event[CT_EVENT_BYTES_MAX];
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 	uint64_t seed = 1, passed = 0;
 
 	(void)state;
 	for (int round = 0; round < 40000; round++) {
 		const struct ct_layout *layout = &ct_layouts[round % CT_EVENT_TYPE_END];
 		struct ct_event_header *header = (struct ct_event_header *)event;
-		struct parsed original = { .now_ns = draw(&seed) >> draw(&seed) % 64 }, *again;
+		struct parsed original = {.now_ns = draw(&seed) >> draw(&seed) % 64}, *again;
 
 		memset(event, 0, sizeof(event));
 		header->type = (uint8_t)(round % CT_EVENT_TYPE_END);
@@ -189,7 +189,7 @@ static void random_events_round_trip(void **state)
 		fill(event, ct_header_fields, &seed);
 		original.length = add_tail(event, layout, &seed);
 		memcpy(original.bytes, event, original.length);
-		if (ct_event_decode(original.bytes, original.length, &(struct ct_event){ 0 }))
+		if (ct_event_decode(original.bytes, original.length, &(struct ct_event){0}))
 			continue; // zero where there must be none, a gap that ends before it begins
 		passed++;
 		print(&text, &original, original.now_ns);
@@ -241,31 +241,31 @@ static void wrong_lines_name_their_column(void **state)
 		uint64_t column;
 		const char *words;
 	} cases[] = {
-		{ "bogus context=0x1", 0, "no event is called" },
-		{ "+0 unknown", 3, "no event is called" },
-		{ "+1x tick", 0, "no duration" },
-		{ "+ tick", 0, "no duration" },
-		{ "-1s tick", 0, "no duration" }, // before the clock began
-		{ "+20000000000s tick", 0, "no duration" },
-		{ "+", 0, "no duration" },
-		{ "+0", 2, "no event is called" },
-		{ "+0 free context=0x1 kind=cancel", 20, "no field of this event" },
-		{ "+0 free context", 8, "not a value" },
-		{ "+0 free context=", 8, "not a value" },
-		{ "+0 free context=0x", 8, "not a value" },
-		{ "+0 free context=0xg", 8, "not a value" },
-		{ "+0 free context=0x10000000000000000", 8, "not a value" },
-		{ "+0 free", 3, "a field is missing or out of its range" },
-		{ "+0 create context=0x1 hops=256", 22, "not a value" },
-		{ "+0 create context=0x1 kind=bogus", 22, "not a value" },
-		{ "+0 create context=0x1 flags=detached|bogus", 22, "not a value" },
-		{ "+0 cancel context=0x1 reason=none", 3, "a field is missing or out of its range" },
-		{ "+0 site path=1 frame=f|a.go|1|bogus", 21, "no frame" },
-		{ "+0 site path=1 frame=f|a.go|4294967296", 21, "no frame" },
-		{ "+0 site path=1 frame=f\\x4|a.go|1", 21, "a broken escape" },
-		{ "+0 site path=1 frame=f\\x00|a.go|1", 21, "a broken escape" },
-		{ "+0 site path=1 frame=f\\n|a.go|1", 21, "a broken escape" },
-		{ "+0 stack path=1 frame=main", 22, "no frame" },
+		{"bogus context=0x1", 0, "no event is called"},
+		{"+0 unknown", 3, "no event is called"},
+		{"+1x tick", 0, "no duration"},
+		{"+ tick", 0, "no duration"},
+		{"-1s tick", 0, "no duration"}, // before the clock began
+		{"+20000000000s tick", 0, "no duration"},
+		{"+", 0, "no duration"},
+		{"+0", 2, "no event is called"},
+		{"+0 free context=0x1 kind=cancel", 20, "no field of this event"},
+		{"+0 free context", 8, "not a value"},
+		{"+0 free context=", 8, "not a value"},
+		{"+0 free context=0x", 8, "not a value"},
+		{"+0 free context=0xg", 8, "not a value"},
+		{"+0 free context=0x10000000000000000", 8, "not a value"},
+		{"+0 free", 3, "a field is missing or out of its range"},
+		{"+0 create context=0x1 hops=256", 22, "not a value"},
+		{"+0 create context=0x1 kind=bogus", 22, "not a value"},
+		{"+0 create context=0x1 flags=detached|bogus", 22, "not a value"},
+		{"+0 cancel context=0x1 reason=none", 3, "a field is missing or out of its range"},
+		{"+0 site path=1 frame=f|a.go|1|bogus", 21, "no frame"},
+		{"+0 site path=1 frame=f|a.go|4294967296", 21, "no frame"},
+		{"+0 site path=1 frame=f\\x4|a.go|1", 21, "a broken escape"},
+		{"+0 site path=1 frame=f\\x00|a.go|1", 21, "a broken escape"},
+		{"+0 site path=1 frame=f\\n|a.go|1", 21, "a broken escape"},
+		{"+0 stack path=1 frame=main", 22, "no frame"},
 	};
 
 	(void)state;
@@ -305,7 +305,7 @@ static void small_buffers_are_respected(void **state)
 
 static void too_many_frames_are_refused(void **state)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	(void)state;
 	ct_text_add(&text, "+0 stack path=1");
@@ -351,12 +351,9 @@ static void streams_are_told_by_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_type_reads_as_it_is_written),
-		cmocka_unit_test(random_events_round_trip),
-		cmocka_unit_test(what_people_write_is_understood),
-		cmocka_unit_test(wrong_lines_name_their_column),
-		cmocka_unit_test(small_buffers_are_respected),
-		cmocka_unit_test(too_many_frames_are_refused),
+		cmocka_unit_test(every_type_reads_as_it_is_written), cmocka_unit_test(random_events_round_trip),
+		cmocka_unit_test(what_people_write_is_understood),   cmocka_unit_test(wrong_lines_name_their_column),
+		cmocka_unit_test(small_buffers_are_respected),	     cmocka_unit_test(too_many_frames_are_refused),
 		cmocka_unit_test(streams_are_told_by_line),
 	};
 

@@ -13,7 +13,7 @@
 
 /* Slots cleared and slots moved by one change (index_map.c). */
 #define CLEARED_MOST 256u
-#define MOVED_MOST 32u
+#define MOVED_MOST   32u
 
 /* A map over an array of keys, and how often it looked at one. */
 struct keyed {
@@ -33,7 +33,7 @@ static uint64_t key_of(const void *owner, uint32_t index)
 
 static void keyed_init(struct keyed *keyed, uint32_t room)
 {
-	*keyed = (struct keyed){ .keys = calloc(room, sizeof(*keyed->keys)) };
+	*keyed = (struct keyed){.keys = calloc(room, sizeof(*keyed->keys))};
 	assert_non_null(keyed->keys);
 	meter_init(&keyed->meter, METER_NEVER);
 	ct_map_init(&keyed->map, &keyed->meter.allocator, key_of, keyed);
@@ -80,7 +80,7 @@ static void empty_map_finds_nothing(void **state)
 
 static void odd_keys_are_keys(void **state)
 {
-	static const uint64_t keys[] = { 0, 1, UINT64_MAX, UINT64_MAX - 1, UINT32_MAX, UINT64_C(1) << 63 };
+	static const uint64_t keys[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, UINT32_MAX, UINT64_C(1) << 63};
 	struct keyed keyed;
 
 	(void)state;

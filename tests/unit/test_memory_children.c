@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#define MAP UINT64_C(0xc000001000)
+#define MAP	UINT64_C(0xc000001000)
 #define BUCKETS UINT64_C(0xc000100000)
-#define OLD UINT64_C(0xc000200000)
-#define TABLE UINT64_C(0xc000300000)
-#define ROOM 65536
+#define OLD	UINT64_C(0xc000200000)
+#define TABLE	UINT64_C(0xc000300000)
+#define ROOM	65536
 
 /* Bytes of a classic bucket and where its overflow pointer stands; bytes of a Swiss group (src/runtime/map.go). */
-#define BUCKET 144
+#define BUCKET	 144
 #define OVERFLOW 136
-#define GROUP 200
+#define GROUP	 200
 
 /* The map under test, and the keys that were visited: key i is the interface (i, 100 + i). */
 struct fixture {
@@ -50,9 +50,8 @@ static struct fixture *begin(bool has_swiss_maps)
 	fake_add(&fixture.fake, BUCKETS, fixture.buckets, ROOM);
 	fake_add(&fixture.fake, OLD, fixture.old, ROOM);
 	fake_add(&fixture.fake, TABLE, fixture.table, ROOM);
-	fixture.reader = (struct ct_children_reader){ .memory = &fixture.fake.memory,
-						      .has_swiss_maps = has_swiss_maps,
-						      .slots_left = 100000 };
+	fixture.reader = (struct ct_children_reader){
+		.memory = &fixture.fake.memory, .has_swiss_maps = has_swiss_maps, .slots_left = 100000};
 	return &fixture;
 }
 
@@ -170,7 +169,7 @@ static void classic_lies_are_told(void **state)
 	put_hmap(fixture, 2, 0, 0, 0);
 	put_bucket_key(fixture->buckets, 0, 0);
 	assert_int_equal(read_map(fixture), -EAGAIN); // counts more than it has
-	assert_int_equal(fixture->visited[0], 1);	   // but what was there was there
+	assert_int_equal(fixture->visited[0], 1);     // but what was there was there
 	put_hmap(fixture, UINT64_MAX, 0, 0, 0);
 	assert_int_equal(read_map(fixture), -EAGAIN);
 	put_hmap(fixture, 1, 0, 37, 0);
@@ -243,7 +242,7 @@ static void swiss_maps_of_one_group_are_read(void **state)
 static void swiss_maps_with_a_directory_are_read(void **state)
 {
 	struct fixture *fixture = begin(true);
-	static const unsigned int entries[] = { 0, 0, 1, 2 };
+	static const unsigned int entries[] = {0, 0, 1, 2};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++)

@@ -47,8 +47,10 @@ static void write_story(struct ct_text *text)
 				     "+0 observed context=0x%x parent=0x1000 scan=%u kind=cancel parent_kind=cancel "
 				     "state=%s retained=parent\n",
 				     0x5000 + 16 * i, scan, i % 3 ? "lost" : "undecided");
-		ct_text_addf(text, "+0 observed context=0x%x parent=0x8800 scan=%u kind=cancel parent_kind=cancel "
-				   "state=held\n", 0x8000 + 16 * scan, scan);
+		ct_text_addf(text,
+			     "+0 observed context=0x%x parent=0x8800 scan=%u kind=cancel parent_kind=cancel "
+			     "state=held\n",
+			     0x8000 + 16 * scan, scan);
 		ct_text_addf(text, "+0 scan_end scan=%u began=-1ms collections=%u flags=complete\n", scan, 2 * scan);
 	}
 	ct_text_add(text, "+20s tick\n+0 end reason=signal\n");
@@ -135,8 +137,8 @@ static void tell_with_failure_at(struct telling *telling, const char *story, int
 
 static void a_story_survives_each_failure(void **state)
 {
-	struct ct_text story = { 0 }, expected = { 0 }, outcome = { 0 };
-	struct telling telling = { .refusals = 0 };
+	struct ct_text story = {0}, expected = {0}, outcome = {0};
+	struct telling telling = {.refusals = 0};
 	int requests;
 
 	(void)state;
@@ -171,13 +173,13 @@ static int take_or_leave(void *opaque, const struct ct_event *event)
 
 static void without_any_more_memory_the_tree_stays_whole(void **state)
 {
-	struct ct_text story = { 0 };
+	struct ct_text story = {0};
 	int refused = 0;
 
 	(void)state;
 	write_story(&story);
 	for (int left = 4; left < 150; left++) {
-		struct telling telling = { .refusals = 0 };
+		struct telling telling = {.refusals = 0};
 
 		meter_init(&telling.meter, left);
 		telling.tree = ct_tree_new(&telling.meter.allocator, NULL);
@@ -196,9 +198,9 @@ static void without_any_more_memory_the_tree_stays_whole(void **state)
 /* The detectors on the same story: no findings or all of them. */
 static void detectors_give_all_or_nothing(void **state)
 {
-	struct ct_detect_options options = { .min_age_ns = CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC };
-	struct ct_text story = { 0 };
-	struct telling telling = { .refusals = 0 };
+	struct ct_detect_options options = {.min_age_ns = CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC};
+	struct ct_text story = {0};
+	struct telling telling = {.refusals = 0};
 	struct ct_findings expected, findings;
 	struct meter meter;
 	uint64_t now_ns;
@@ -213,7 +215,7 @@ static void detectors_give_all_or_nothing(void **state)
 	assert_int_equal(ct_detect_run(telling.tree, now_ns, &options, &telling.meter.allocator, &expected), 0);
 	assert_true(expected.count > 30 && expected.undecided_count > 5);
 	for (;; failures++) {
-		findings = (struct ct_findings){ .count = 77 };
+		findings = (struct ct_findings){.count = 77};
 		meter_init(&meter, failures);
 		rc = ct_detect_run(telling.tree, now_ns, &options, &meter.allocator, &findings);
 		if (!rc)

@@ -18,7 +18,7 @@
 #include <zlib.h>
 #include <cmocka.h>
 
-#define WHOLE "recording.whole"
+#define WHOLE	"recording.whole"
 #define DAMAGED "recording.damaged"
 
 static const char story[] = "+0 target pid=7 runtime=go exe=/bin/shop version=go1.26\n"
@@ -66,7 +66,7 @@ static int replay(const char *path, struct told *told, struct ct_error *reterr)
 	struct ct_source *source = NULL;
 	int rc = ct_source_file_open(path, &source, reterr);
 
-	*told = (struct told){ 0 };
+	*told = (struct told){0};
 	if (rc) {
 		assert_null(source);
 		return rc;
@@ -112,7 +112,7 @@ static void what_was_written_is_read(void **state)
 
 static void many_events_are_read(void **state)
 {
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 	struct told told;
 
 	(void)state;
@@ -184,7 +184,7 @@ static void write_by_hand(const struct ct_recording_head *head, const void *byte
 	assert_int_equal(gzclose(file), Z_OK);
 }
 
-static const struct ct_recording_head this_version = { .magic = CT_RECORDING_MAGIC, .abi = CT_EVENT_ABI };
+static const struct ct_recording_head this_version = {.magic = CT_RECORDING_MAGIC, .abi = CT_EVENT_ABI};
 
 /* One record: its length, then an event of this type with that many bytes. */
 struct record {
@@ -221,7 +221,7 @@ static void newer_versions_are_refused_by_name(void **state)
 
 static void records_are_checked_one_by_one(void **state)
 {
-	struct record record = { .length = sizeof(struct ct_event_header) };
+	struct record record = {.length = sizeof(struct ct_event_header)};
 	struct ct_error error = CT_ERROR_INIT;
 	struct told told;
 

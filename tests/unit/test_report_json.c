@@ -28,8 +28,8 @@ static json_t *at(json_t *json, const char *path)
 		size_t length = strcspn(rest, ".");
 
 		snprintf(key, sizeof(key), "%.*s", (int)length, rest);
-		found = json_is_array(found) ? json_array_get(found, strtoul(key, NULL, 10)) :
-					       json_object_get(found, key);
+		found = json_is_array(found) ? json_array_get(found, strtoul(key, NULL, 10))
+					     : json_object_get(found, key);
 		if (!found)
 			fail_msg("no %s in %s", key, path);
 		rest += length + (rest[length] == '.');
@@ -57,10 +57,10 @@ static void has_null(json_t *json, const char *path)
 
 static void a_leak_has_every_field_of_the_schema(void **state)
 {
-	static const char *const fields[] = { "kind",	  "severity",	  "confidence",	    "evidence", "advice",
-					      "count",	  "live",	  "oldest_s",	    "rate_per_min",
-					      "site",	  "retained_by",  "retained_bytes", "at",	"examples",
-					      "fingerprint" };
+	static const char *const fields[] = {"kind",	     "severity", "confidence",	"evidence",
+					     "advice",	     "count",	 "live",	"oldest_s",
+					     "rate_per_min", "site",	 "retained_by", "retained_bytes",
+					     "at",	     "examples", "fingerprint"};
 	struct rendering rendering;
 	struct tale tale;
 	json_t *report, *finding;
@@ -158,8 +158,9 @@ static void a_parent_of_several_or_none_is_null(void **state)
 
 	(void)state;
 	tale_begin(&tale, NULL);
-	tell(&tale, "+0 target pid=1 runtime=c\n+0 create context=0x10 kind=deadline deadline=+1h parent_kind=background\n"
-		    "+0 abandon context=0x10\n+20s tick\n");
+	tell(&tale,
+	     "+0 target pid=1 runtime=c\n+0 create context=0x10 kind=deadline deadline=+1h parent_kind=background\n"
+	     "+0 abandon context=0x10\n+20s tick\n");
 	render(&rendering, &tale, "json");
 	report = parse(&rendering);
 	has_string(report, "findings.0.site.group.kind", "deadline");
@@ -177,13 +178,14 @@ static void hostile_names_are_strings(void **state)
 
 	(void)state;
 	tale_begin(&tale, NULL);
-	tell(&tale, "+0 target pid=1 runtime=c exe=/x/a\\x1b[2J\"\\x5c version=\\xc2\\x9bv build_id=\\xff\\xfe\n"
-		    "+0 provider name=p\\x1b\\xff\n"
-		    "+0 site path=1 frame=f\\x1b]0;x\\x07\"|/a/</script>\\x0a.c|7\n"
-		    "+0 create context=0x10 kind=cancel parent_kind=background path=1\n"
-		    "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=1\n"
-		    "+0 abandon context=0x20\n+0 create context=0x30 parent=0x10 kind=cancel parent_kind=cancel path=1\n"
-		    "+1s cancel context=0x30 reason=explicit path=1\n+20s tick\n");
+	tell(&tale,
+	     "+0 target pid=1 runtime=c exe=/x/a\\x1b[2J\"\\x5c version=\\xc2\\x9bv build_id=\\xff\\xfe\n"
+	     "+0 provider name=p\\x1b\\xff\n"
+	     "+0 site path=1 frame=f\\x1b]0;x\\x07\"|/a/</script>\\x0a.c|7\n"
+	     "+0 create context=0x10 kind=cancel parent_kind=background path=1\n"
+	     "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=1\n"
+	     "+0 abandon context=0x20\n+0 create context=0x30 parent=0x10 kind=cancel parent_kind=cancel path=1\n"
+	     "+1s cancel context=0x30 reason=explicit path=1\n+20s tick\n");
 	render_with(&rendering, &tale, "json", NULL, true);
 	rendering.text.data[--rendering.text.length] = '\0'; // but for the last newline
 	expect_showable(&rendering.text, SIZE_MAX);
@@ -284,8 +286,8 @@ static void deep_trees_are_written(void **state)
 
 static void the_writer_puts_commas_where_they_belong(void **state)
 {
-	struct ct_text text = { 0 };
-	struct ct_json json = { .text = &text };
+	struct ct_text text = {0};
+	struct ct_json json = {.text = &text};
 
 	(void)state;
 	ct_json_open(&json, NULL, '{');

@@ -24,7 +24,7 @@ static bool is_suppressed(void *opaque, const struct ct_tree *tree, const struct
 /* Does this file leave the leak of tale_of_a_leak() out? */
 static bool leaves_out(const char *content)
 {
-	struct ct_detect_options options = { .min_age_ns = 1, .is_suppressed = is_suppressed };
+	struct ct_detect_options options = {.min_age_ns = 1, .is_suppressed = is_suppressed};
 	struct ct_error error = CT_ERROR_INIT;
 	struct ct_suppressions *suppressions = NULL;
 	struct rendering rendering;
@@ -68,10 +68,10 @@ static void wrong_lines_are_told_by_number(void **state)
 		const char *content;
 		const char *words;
 	} cases[] = {
-		{ "lost-cancel a\n\nlost-cancel\n", "line 3: not KIND PATTERN" },
-		{ "lost_cancel a\n", "line 1: not KIND PATTERN" },
-		{ "leak a\n", "line 1: not KIND PATTERN" },
-		{ "** a\n", "line 1: not KIND PATTERN" },
+		{"lost-cancel a\n\nlost-cancel\n", "line 3: not KIND PATTERN"},
+		{"lost_cancel a\n", "line 1: not KIND PATTERN"},
+		{"leak a\n", "line 1: not KIND PATTERN"},
+		{"** a\n", "line 1: not KIND PATTERN"},
 	};
 	struct ct_suppressions *suppressions = NULL;
 	struct ct_error error = CT_ERROR_INIT;
@@ -93,7 +93,7 @@ static void rules_have_a_cap(void **state)
 {
 	struct ct_suppressions *suppressions = NULL;
 	struct ct_error error = CT_ERROR_INIT;
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	(void)state;
 	for (int i = 0; i < 10000; i++)
@@ -113,7 +113,7 @@ static void long_lines_are_refused(void **state)
 {
 	struct ct_suppressions *suppressions = NULL;
 	struct ct_error error = CT_ERROR_INIT;
-	struct ct_text text = { 0 };
+	struct ct_text text = {0};
 
 	(void)state;
 	ct_text_add(&text, "* ");

@@ -95,7 +95,8 @@ static void a_parent_that_is_its_own_descendant_is_refused(void **state)
 	assert_int_equal(tale_find(&tale, 0x10)->parent, CT_INDEX_NONE);
 	assert_false(tale_find(&tale, 0x10)->state & CT_CONTEXT_ADOPTED); // the rest of it is believed
 	assert_int_equal(tale_find(&tale, 0x30)->children, 0);
-	assert_int_equal(tell_rc(&tale, "+9s create context=0x40 parent=0x40 kind=cancel parent_kind=cancel\n"), -EPROTO);
+	assert_int_equal(tell_rc(&tale, "+9s create context=0x40 parent=0x40 kind=cancel parent_kind=cancel\n"),
+			 -EPROTO);
 	assert_null(ct_tree_find(tale.tree, 0x40));
 	tale_end(&tale);
 }
@@ -112,7 +113,8 @@ static void memory_cannot_make_a_cycle_either(void **state)
 		    "+0 observed context=0x10 parent=0x20 scan=1 kind=cancel parent_kind=cancel state=held\n");
 	assert_int_equal(tale_find(&tale, 0x10)->parent, CT_INDEX_NONE);
 	assert_int_equal(
-		tell_rc(&tale, "+0 observed context=0x10 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=held\n"),
+		tell_rc(&tale,
+			"+0 observed context=0x10 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=held\n"),
 		-EPROTO);
 	tale_end(&tale);
 }
@@ -168,7 +170,7 @@ static void a_late_cancel_call_proves_a_missed_end(void **state)
 	assert_int_equal(tale.totals->ended[CT_REASON_EXPLICIT], 1);
 	assert_int_equal(tale.totals->ended[CT_REASON_DEADLINE], 1);
 	assert_int_equal(tale_site(&tale, 1)->lifetime_max_ns, 0); // concluded, not seen
-	tell(&tale, "+0 cancel context=0x10 reason=explicit\n"); // the end itself, late: not a second one
+	tell(&tale, "+0 cancel context=0x10 reason=explicit\n");   // the end itself, late: not a second one
 	assert_int_equal(tale.totals->unmatched, 0);
 	assert_int_equal(tale.totals->late, 1);
 	assert_int_equal(tale.totals->ended[CT_REASON_EXPLICIT], 1);
@@ -249,7 +251,7 @@ static void gaps_end_the_memory_of_ended_ones(void **state)
 
 static void caps_refuse_and_count(void **state)
 {
-	const struct ct_tree_options caps = { .max_contexts = 3, .max_sites = 3, .max_tasks = 2 };
+	const struct ct_tree_options caps = {.max_contexts = 3, .max_sites = 3, .max_tasks = 2};
 	struct tale tale;
 
 	(void)state;
@@ -258,7 +260,8 @@ static void caps_refuse_and_count(void **state)
 	assert_int_equal(tell_rc(&tale, "+0 task_start task=3\n"), -ENOSPC);
 	assert_int_equal(tale.totals->refused_tasks, 1);
 	assert_int_equal(tale.totals->tasks_live, 2);
-	tell(&tale, "+0 create context=0x10 kind=cancel parent_kind=background path=1 task=4\n"); // kept, its task is not
+	tell(&tale,
+	     "+0 create context=0x10 kind=cancel parent_kind=background path=1 task=4\n"); // kept, its task is not
 	assert_int_equal(tale.totals->refused_tasks, 2);
 	tell(&tale, "+0 create context=0x20 kind=cancel parent_kind=background path=2\n");
 	assert_int_equal(tell_rc(&tale, "+0 create context=0x30 parent=0x40 kind=cancel parent_kind=cancel path=2\n"),

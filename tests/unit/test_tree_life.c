@@ -9,8 +9,9 @@ static void contexts_are_made_and_cancelled(void **state)
 
 	(void)state;
 	tale_begin(&tale, NULL);
-	tell(&tale, "+0 create context=0x10 kind=cancel parent_kind=background task=7\n"
-		    "+5ms create context=0x20 parent=0x10 kind=deadline parent_kind=cancel deadline=+1s task=8 path=3\n");
+	tell(&tale,
+	     "+0 create context=0x10 kind=cancel parent_kind=background task=7\n"
+	     "+5ms create context=0x20 parent=0x10 kind=deadline parent_kind=cancel deadline=+1s task=8 path=3\n");
 	child = tale_find(&tale, 0x20);
 	assert_ptr_equal(child, tale.told);
 	assert_int_equal(child->id, 2);
@@ -53,7 +54,8 @@ static void only_what_can_be_cancelled_is_kept(void **state)
 	assert_int_equal(ct_tree_end(tale.tree), 0);
 	tell(&tale, "+0 create context=0x60 kind=unknown\n"); // could not be read: treated as one that can
 	assert_int_equal(tale.totals->created, 1);
-	assert_int_equal(tell_rc(&tale, "+0 create context=0x70 parent=0x70 kind=cancel parent_kind=cancel\n"), -EPROTO);
+	assert_int_equal(tell_rc(&tale, "+0 create context=0x70 parent=0x70 kind=cancel parent_kind=cancel\n"),
+			 -EPROTO);
 	assert_int_equal(tale.totals->created, 1);
 	tale_end(&tale);
 }

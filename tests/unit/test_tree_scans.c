@@ -175,9 +175,10 @@ static void memory_completes_what_was_adopted(void **state)
 	tell(&tale, "+0 create context=0x5 kind=cancel parent_kind=background\n"
 		    "+0 abandon context=0x20\n");
 	assert_int_equal(tale_find(&tale, 0x20)->kind, CT_KIND_UNKNOWN);
-	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
-		    "+0 observed context=0x20 parent=0x5 scan=1 kind=deadline deadline=+1h parent_kind=cancel state=held\n"
-		    "+0 scan_end scan=1 flags=complete\n");
+	tell(&tale,
+	     "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+	     "+0 observed context=0x20 parent=0x5 scan=1 kind=deadline deadline=+1h parent_kind=cancel state=held\n"
+	     "+0 scan_end scan=1 flags=complete\n");
 	assert_int_equal(tale_find(&tale, 0x20)->kind, CT_KIND_DEADLINE);
 	assert_ptr_equal(ct_tree_parent(tale.tree, tale_find(&tale, 0x20)), tale_find(&tale, 0x5));
 	tale_end(&tale);

@@ -8,8 +8,8 @@
 
 #include <pthread.h>
 
-#define MANY 1000000u
-#define SOME 150000u /* enough for several replacements of the map and a hundred chunks */
+#define MANY	   1000000u
+#define SOME	   150000u /* enough for several replacements of the map and a hundred chunks */
 #define ADDRESS(i) (UINT64_C(0xc000000000) + 96 * (uint64_t)(i))
 
 /* Tree, sites and memories that do not depend on how many contexts live. */
@@ -18,7 +18,7 @@
 static void make(struct tale *tale, uint32_t i, uint64_t parent)
 {
 	struct ct_event_create event = {
-		.header = { .type = CT_EVENT_CREATE, .time_ns = tale->now_ns++ },
+		.header = {.type = CT_EVENT_CREATE, .time_ns = tale->now_ns++},
 		.context = ADDRESS(i),
 		.parent = parent,
 		.path = 1,
@@ -32,7 +32,7 @@ static void make(struct tale *tale, uint32_t i, uint64_t parent)
 static void end(struct tale *tale, uint32_t i, uint8_t reason)
 {
 	struct ct_event_cancel event = {
-		.header = { .type = CT_EVENT_CANCEL, .time_ns = tale->now_ns++ },
+		.header = {.type = CT_EVENT_CANCEL, .time_ns = tale->now_ns++},
 		.context = ADDRESS(i),
 		.reason = reason,
 	};
@@ -136,7 +136,7 @@ static void *chain_from_the_top(void *opaque)
 /* Detectors look up the chain too; a million times a million would never end. */
 static void *detect_in_a_chain(void *opaque)
 {
-	struct ct_detect_options options = { .min_age_ns = 1, .grace_ns = 1 };
+	struct ct_detect_options options = {.min_age_ns = 1, .grace_ns = 1};
 	struct tale *tale = opaque;
 	struct ct_findings findings;
 	int rc;

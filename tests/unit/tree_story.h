@@ -26,7 +26,7 @@ struct tale {
 
 static inline void tale_begin(struct tale *tale, const struct ct_tree_options *options)
 {
-	*tale = (struct tale){ .now_ns = CT_NSEC_PER_SEC };
+	*tale = (struct tale){.now_ns = CT_NSEC_PER_SEC};
 	meter_init(&tale->meter, METER_NEVER);
 	tale->tree = ct_tree_new(&tale->meter.allocator, options);
 	assert_non_null(tale->tree);
