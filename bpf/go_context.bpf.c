@@ -56,6 +56,18 @@ static __always_inline __u8 kind_of_child(const struct ct_go_config *go, __u64 i
 	return CT_KIND_UNKNOWN;
 }
 
+/* CLOCK_MONOTONIC at the zero of the program's own clock; 0 unknown. */
+static __always_inline __u64 time_base(const struct ct_go_config *go)
+{
+	__u64 base = 0;
+
+	if (go->time_base_ns || !go->time_base_at)
+		return go->time_base_ns;
+	if (bpf_probe_read_user(&base, sizeof(base), (void *)go->time_base_at))
+		ct_count(CT_COUNTER_READ_CONTEXT);
+	return base <= bpf_ktime_get_ns() ? base : 0;
+}
+
 /* The deadline is stored before propagateCancel is called. 0: it has none on the monotonic clock. */
 static __always_inline __u64 read_deadline(const struct ct_go_config *go, __u64 context)
 {
@@ -63,9 +75,10 @@ static __always_inline __u64 read_deadline(const struct ct_go_config *go, __u64 
 		__u64 wall;
 		__s64 ext;
 	} time = {};
+	__u64 base = time_base(go);
 	__s64 deadline;
 
-	if (!go->time_base_ns)
+	if (!base)
 		return 0;
 	if (bpf_probe_read_user(&time, sizeof(time), (void *)(context + go->context_deadline))) {
 		ct_count(CT_COUNTER_READ_CONTEXT);
@@ -74,9 +87,9 @@ static __always_inline __u64 read_deadline(const struct ct_go_config *go, __u64 
 	if (!(time.wall & GO_TIME_IS_MONOTONIC))
 		return 0;
 	// WithTimeout of the longest duration: ext is as large as it can be.
-	if (time.ext > 0 && go->time_base_ns + (__u64)time.ext >= (1ull << 63))
+	if (time.ext > 0 && base + (__u64)time.ext >= (1ull << 63))
 		return 0;
-	deadline = (__s64)go->time_base_ns + time.ext;
+	deadline = (__s64)base + time.ext;
 	return deadline > 0 ? (__u64)deadline : 1;
 }
 

@@ -113,6 +113,8 @@ struct ct_go_config {
 	__u32 span_elem_bytes;	/**< Offset of mspan.elemsize. */
 	__u32 g_sched_ctxt;	/**< Offset of g.sched.ctxt; 0: captured contexts are not looked for. */
 	__u32 pad;
+	/** Where the program keeps `time_base_ns`, read by the probe while that is 0: before its first instruction. */
+	__u64 time_base_at;
 };
 
 /** One process. */

@@ -134,6 +134,7 @@ static int set_clock(struct ct_target *target, uint64_t bias, struct ct_go_confi
 	if (ct_go_find_start_nano(ct_target_binary(target), &address))
 		return ct_plan_refuse(plan, "time.startNano", "not found: deadlines are not known");
 	config->time_base_ns = time_base(target, address + bias);
+	config->time_base_at = address + bias;
 	return 0;
 }
 
