@@ -8,6 +8,9 @@
  *	hold N     make N contexts and keep them
  *	fork       start /bin/true and wait for it
  *	exec       become /bin/sleep
+ *	wait N     do nothing for N milliseconds
+ *	exit N     leave at once with this status
+ *	raise N    die of this signal
  *	end        as SIGTERM and the end of the input
  *
  * With the argument "busy" it makes pairs between commands all the time.
@@ -64,10 +67,30 @@ __attribute__((noinline)) static void hold(cctx_t *app, uint64_t count)
 		check(cctx_with_cancel(app)); // the parent's list of children keeps the pointer for us
 }
 
-static void start_other(void)
+static void wait_milliseconds(cctx_t *app, uint64_t count)
+{
+	cctx_wait(app, (int64_t)count * CCTX_MILLISECOND);
+}
+
+static void leave(cctx_t *app, uint64_t status)
+{
+	(void)app;
+	_exit((int)status);
+}
+
+static void die(cctx_t *app, uint64_t number)
+{
+	(void)app;
+	signal((int)number, SIG_DFL);
+	raise((int)number);
+}
+
+static void start_other(cctx_t *app, uint64_t count)
 {
 	pid_t pid = fork();
 
+	(void)app;
+	(void)count;
 	if (!pid) {
 		execl("/bin/true", "true", (char *)NULL);
 		_exit(127);
@@ -75,20 +98,36 @@ static void start_other(void)
 	waitpid(pid, NULL, 0);
 }
 
-static void obey(cctx_t *app, char *line)
+static void become_other(cctx_t *app, uint64_t count)
 {
-	uint64_t count = strtoull(line + strcspn(line, " "), NULL, 10);
+	(void)app;
+	(void)count;
+	execl("/bin/sleep", "sleep", "60", (char *)NULL);
+}
 
-	if (!strncmp(line, "pairs ", 6))
-		make_pairs(app, count);
-	else if (!strncmp(line, "lose ", 5))
-		lose(app, count);
-	else if (!strncmp(line, "hold ", 5))
-		hold(app, count);
-	else if (!strcmp(line, "fork"))
-		start_other();
-	else if (!strcmp(line, "exec"))
-		execl("/bin/sleep", "sleep", "60", (char *)NULL);
+static const struct {
+	const char *name;
+	void (*run)(cctx_t *app, uint64_t count);
+} commands[] = {
+	{"pairs", make_pairs},
+	{"lose", lose},
+	{"hold", hold},
+	{"wait", wait_milliseconds},
+	{"exit", leave},
+	{"raise", die},
+	{"fork", start_other},
+	{"exec", become_other},
+};
+
+static void obey(cctx_t *app, const char *line)
+{
+	size_t length = strcspn(line, " "), i = 0;
+
+	while (i < sizeof(commands) / sizeof(commands[0]) &&
+	       (strncmp(line, commands[i].name, length) || commands[i].name[length]))
+		i++;
+	if (i < sizeof(commands) / sizeof(commands[0]))
+		commands[i].run(app, strtoull(line + length, NULL, 10));
 	else
 		is_ended = 1;
 	printf("ok %s\n", line);
