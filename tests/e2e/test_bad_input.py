@@ -12,11 +12,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import Skip, case, check, environment, main, need_bpf, note, wait_for
+from e2e import Skip, case, check, environment, has_capability, main, need_bpf, note, wait_for
 from e2e_go import build
 from e2e_process import Agent, Target, demo
 
 USAGE, ATTACH = 2, 3
+CAP_SETUID = 7
 WRONG = []
 
 
@@ -187,8 +188,8 @@ def readable_by_all(*paths):
 @refusals("not_root")
 def not_root():
     """Neither another's process nor one's own can be watched; the missing capabilities are named."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        raise Skip("needs root, to drop it, and setpriv")
+    if os.geteuid() != 0 or not has_capability(CAP_SETUID) or not shutil.which("setpriv"):
+        raise Skip("needs root, to drop it (CAP_SETUID), and setpriv")
     drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     missing = ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "root")
     with readable_by_all((environment("CTXTRACE_BIN"), "ctxtrace"), (environment("CTXDEMO_BIN"), "ctxdemo"),

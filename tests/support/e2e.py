@@ -67,6 +67,11 @@ def _capabilities():
     return 0
 
 
+def has_capability(number):
+    """Is this one effective? Root in a container may have none."""
+    return bool(_capabilities() >> number & 1)
+
+
 def _bpf_errno():
     """errno of the smallest bpf(2) call that needs privilege: an array map of one element."""
     numbers = {"x86_64": 321, "aarch64": 280}
