@@ -277,6 +277,18 @@ static void counts_are_not_believed(void **state)
 	refuse(CT_EVENT_SITE, frames + sizeof(site_frames) - 1, "x", 1); // last string does not end
 }
 
+/* One frame more, in bytes that are claimed and not there: the sanitizer sees whether anybody looks at them. */
+static void claimed_bytes_are_not_looked_at(void **state)
+{
+	struct specimen specimen = good(CT_EVENT_SITE);
+	struct ct_event_site *site = (struct ct_event_site *)specimen.bytes;
+
+	(void)state;
+	site->frames = 3;
+	site->frames_bytes += 16;
+	assert_int_equal(decode_specimen(&specimen), -EPROTO);
+}
+
 /* Any single byte of a tail changed: either refused, or every string still ends inside (the walk below sees to it). */
 static void any_damaged_tail_is_refused_or_whole(void **state)
 {
@@ -333,6 +345,7 @@ int main(void)
 		cmocka_unit_test(enumerations_have_bounds),
 		cmocka_unit_test(nothing_is_about_context_0),
 		cmocka_unit_test(counts_are_not_believed),
+		cmocka_unit_test(claimed_bytes_are_not_looked_at),
 		cmocka_unit_test(any_damaged_tail_is_refused_or_whole),
 		cmocka_unit_test(names_are_whole),
 	};
