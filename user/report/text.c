@@ -322,6 +322,14 @@ static bool has_leak(const struct ct_findings *findings)
 	return false;
 }
 
+/* Of contexts that live in a Go program only its memory can say that somebody will cancel them. */
+static bool is_unread(const struct ct_tree *tree)
+{
+	const struct ct_totals *totals = ct_tree_totals(tree);
+
+	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
+}
+
 /* "no leaks" is a promise: it is given only when nothing was lost and nothing is open. */
 static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
@@ -338,6 +346,8 @@ static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text
 		ct_text_add(text, "\n");
 	if (ct_tree_is_incomplete(snapshot->tree))
 		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
+	else if (is_unread(snapshot->tree))
+		ct_text_add(text, "no leak found, but the target's memory was never read completely: nothing is proven\n");
 	else
 		ct_text_add(text, findings->suppressed ? "no other leaks\n" : "no leaks\n");
 }
