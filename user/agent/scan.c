@@ -101,13 +101,14 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 	push(reading, &event, sizeof(event));
 }
 
-/* Is it lost, and old enough to be spoken of once a second reading agrees? */
+/* Is it lost for the first time, and old enough to be spoken of once a second reading agrees? */
 static bool is_suspicion(const struct reading *reading, const struct ct_context *context,
 			 const struct ct_census_context *seen)
 {
 	uint64_t age_ns = reading->result.began_ns - context->created_ns;
 
-	return seen->state == CT_OBSERVED_LOST && age_ns >= reading->pipeline->options->min_age_ns;
+	return seen->state == CT_OBSERVED_LOST && !(context->state & CT_CONTEXT_LOST_ONCE) &&
+	       age_ns >= reading->pipeline->options->min_age_ns;
 }
 
 /* Does memory say anything the stream has not said yet? */
