@@ -146,6 +146,12 @@ struct ct_window {
 	size_t providers_count;
 };
 
+/** @return true for a window without a probe: everything in it comes from readings of the target's memory. */
+static inline bool ct_window_is_census(const struct ct_window *window)
+{
+	return window->providers_count == 1 && !window->providers[0].attach_points;
+}
+
 /** Caps. Zero fields take the defaults. */
 struct ct_tree_options {
 	uint32_t max_contexts; /**< Default 4,000,000. */

@@ -152,6 +152,42 @@ static void tell_watching(const struct ct_live *live, uint64_t began_ns)
 			points_of(live), (unsigned long long)((ct_clock_ns() - began_ns) / CT_NSEC_PER_MSEC));
 }
 
+static int open_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_error no_plan = CT_ERROR_INIT;
+	int plans;
+
+	if (!ct_target_go_version(live->target)->minor) {
+		ct_error_set(reterr, -EOPNOTSUPP, "%s is no Go program: only a Go program's memory lists its contexts",
+			     ct_target_exe(live->target));
+		ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", (int)ct_target_pid(live->target));
+		return -EOPNOTSUPP;
+	}
+	// Nothing is attached; the plan knows the program's clock. Without one, deadlines are not known.
+	plans = ct_target_plan_all(live->target, &live->config, live->plans, CT_PLANS_MAX, &no_plan);
+	live->plans_count = plans > 0 ? (size_t)plans : 0;
+	live->config.runtime = CT_RUNTIME_GO;
+	return ct_census_new((int)ct_target_pid(live->target), ct_target_binary(live->target),
+			     ct_target_load_bias(live->target), live->config.go.time_base_ns, &live->scanner.census,
+			     reterr);
+}
+
+int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
+{
+	const struct ct_plan memory = { .provider = "memory" };
+	int rc = ct_target_open(pid, &live->target, reterr);
+
+	if (!rc)
+		rc = open_memory(live, reterr);
+	if (!rc)
+		rc = ct_privileges_drop(reterr);
+	if (!rc)
+		rc = push_target(live);
+	if (!rc)
+		rc = push_provider(live, &memory);
+	return rc ?: push_begin(live);
+}
+
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 {
 	uint64_t began_ns = ct_clock_ns();

@@ -204,6 +204,34 @@ static void add_quality(const struct ct_snapshot *snapshot, struct ct_text *part
 	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) ? ": incomplete" : ": complete");
 }
 
+static void add_watch(const struct ct_snapshot *snapshot, struct ct_text *text, struct ct_text *part)
+{
+	ct_text_add(part, "  watched ");
+	ct_text_add_duration(part, ct_window_duration(snapshot));
+	ct_text_add(part, ", ");
+	ct_text_add_grouped(part, ct_tree_totals(snapshot->tree)->events);
+	ct_text_add(part, " events,");
+	add_part(text, LABEL_INDENT, part);
+	add_quality(snapshot, part);
+}
+
+/* "  memory read 2 times in 1.2 s: complete" */
+static void add_readings(const struct ct_snapshot *snapshot, struct ct_text *part)
+{
+	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
+
+	ct_text_add(part, "  memory read ");
+	ct_text_add_grouped(part, totals->scans + totals->failed_scans);
+	ct_text_add(part, " times in ");
+	ct_text_add_duration(part, ct_window_duration(snapshot));
+	if (totals->failed_scans) {
+		ct_text_add(part, ", ");
+		ct_text_add_grouped(part, totals->failed_scans);
+		ct_text_add(part, " not completely");
+	}
+	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) || totals->failed_scans ? ": incomplete" : ": complete");
+}
+
 static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	const struct ct_window *window = ct_tree_window(snapshot->tree);
@@ -216,13 +244,10 @@ static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 	ct_text_addf(text, "  pid %" PRIu32 "  ", window->pid);
 	ct_text_add_short(text, *window->runtime_version ? window->runtime_version : runtime, 20);
 	ct_text_add(text, window->is_stripped ? ", stripped" : "");
-	ct_text_add(&part, "  watched ");
-	ct_text_add_duration(&part, ct_window_duration(snapshot));
-	ct_text_add(&part, ", ");
-	ct_text_add_grouped(&part, ct_tree_totals(snapshot->tree)->events);
-	ct_text_add(&part, " events,");
-	add_part(text, LABEL_INDENT, &part);
-	add_quality(snapshot, &part);
+	if (ct_window_is_census(window))
+		add_readings(snapshot, &part);
+	else
+		add_watch(snapshot, text, &part);
 	add_part(text, LABEL_INDENT, &part);
 	ct_text_add(text, "\n");
 	ct_text_done(&part);
@@ -244,6 +269,11 @@ static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *tex
 	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
 
 	ct_text_add(text, "contexts  ");
+	if (ct_window_is_census(ct_tree_window(snapshot->tree))) {
+		ct_text_add_grouped(text, totals->live);
+		ct_text_add(text, " live\n");
+		return;
+	}
 	ct_text_add_grouped(text, totals->created);
 	ct_text_add(text, " created");
 	add_count(text, totals->ended[CT_REASON_EXPLICIT], "cancelled");
