@@ -32,7 +32,7 @@
 #define CT_CONTEXT_DEFERRED 0x0100   /**< Its cancel function is on `task`'s defer list. */
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
-#define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended. */
+#define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended; never told once another task defers its cancel. */
 #define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. Higher bits are the tree's own. */
 
 /** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
@@ -41,7 +41,7 @@ struct ct_context {
 	uint64_t address;     /**< Alias. */
 	uint64_t created_ns;  /**< For adopted ones: first seen; their age is a lower bound. */
 	uint64_t deadline_ns; /**< 0 none. */
-	uint64_t task;	      /**< Maker (goid or thread id); 0 unknown. */
+	uint64_t task;	      /**< Maker (goid or thread id), or who defers its cancel function; 0 unknown. */
 	uint32_t parent;      /**< Index of the parent, or CT_INDEX_NONE (a root, see parent_kind). */
 	uint32_t site;	      /**< Index of its creation site. */
 	uint32_t children;    /**< Contexts that name this one as their parent and are still kept. */
