@@ -57,6 +57,24 @@ _Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live conte
 /** Buckets of a lifetime histogram: four per doubling from 1 us on (a value is known to within 19%). */
 #define CT_LIFETIME_BUCKETS 160
 
+/** What a context that was proven lost still had when it ended. */
+enum ct_loss {
+	CT_LOSS_CANCEL, /**< No timer of its own that would have ended it. */
+	CT_LOSS_TIMER,	/**< Its own timer ended it, or would have later. */
+	CT_LOSS_END,
+};
+
+/**
+ * Contexts that were proven lost (CT_CONTEXT_LOST, or CT_CONTEXT_ABANDONED with no gap since), lived for `lost_age_ns`
+ * at least, and then ended, but not by their owner. What was proven of them stays true.
+ */
+struct ct_losses {
+	uint64_t count;
+	uint64_t longest_ns; /**< Longest lifetime. */
+	uint8_t retained_by; /**< CT_RETAINED_ bits, all that occurred; at least one. */
+	uint8_t reasons;     /**< 1 << enum ct_cancel_reason, all that occurred. */
+};
+
 /** Where contexts are made: one call path. */
 struct ct_site {
 	uint32_t path;	/**< Number in the stream; 0 for the unknown site. */
@@ -72,6 +90,7 @@ struct ct_site {
 	uint64_t first_ns; /**< First and last creation seen. */
 	uint64_t last_ns;
 	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
+	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
 	uint64_t lifetime_max_ns;
 	uint32_t lifetime[CT_LIFETIME_BUCKETS];
 };
@@ -146,11 +165,12 @@ struct ct_window {
 	size_t providers_count;
 };
 
-/** Caps. Zero fields take the defaults. */
+/** Caps, and what is worth counting. Zero fields take the defaults. */
 struct ct_tree_options {
 	uint32_t max_contexts; /**< Default 4,000,000. */
 	uint32_t max_sites;    /**< Default 65,536. */
 	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
+	uint64_t lost_age_ns;  /**< Lost contexts that ended younger are no losses (struct ct_losses). Default: all are. */
 };
 
 /** The live model. */
