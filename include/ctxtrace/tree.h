@@ -170,7 +170,7 @@ struct ct_tree_options {
 	uint32_t max_contexts; /**< Default 4,000,000. */
 	uint32_t max_sites;    /**< Default 65,536. */
 	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
-	uint64_t lost_age_ns;  /**< Lost contexts that ended younger are no losses (struct ct_losses). Default: all are. */
+	uint64_t lost_age_ns;  /**< Lost ones that ended younger are no losses (struct ct_losses). Default 0: all are. */
 };
 
 /** The live model. */

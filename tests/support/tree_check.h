@@ -93,6 +93,7 @@ static inline const char *tree_check_losses(const struct ct_tree *tree)
 {
 	for (uint32_t i = 0; i < ct_tree_sites(tree); i++) {
 		const struct ct_site *site = ct_tree_site(tree, i);
+		const uint64_t *ended = site->ended;
 		uint64_t losses = 0;
 
 		for (unsigned int loss = 0; loss < CT_LOSS_END; loss++) {
@@ -105,7 +106,7 @@ static inline const char *tree_check_losses(const struct ct_tree *tree)
 			if (part->reasons & 1u << CT_REASON_EXPLICIT)
 				return "a loss that its owner cancelled";
 		}
-		if (losses > site->ended[CT_REASON_DEADLINE] + site->ended[CT_REASON_PARENT] + site->ended[CT_REASON_FREED])
+		if (losses > ended[CT_REASON_DEADLINE] + ended[CT_REASON_PARENT] + ended[CT_REASON_FREED])
 			return "more losses than ended without their owner";
 		if (losses && i == CT_SITE_UNKNOWN)
 			return "losses at the unknown site";
