@@ -32,7 +32,7 @@
 #define CT_CONTEXT_DEFERRED 0x0100   /**< Its cancel function is on `task`'s defer list. */
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
-#define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended. */
+#define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended; never told once another task defers its cancel. */
 #define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. Higher bits are the tree's own. */
 
 /** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
@@ -41,7 +41,7 @@ struct ct_context {
 	uint64_t address;     /**< Alias. */
 	uint64_t created_ns;  /**< For adopted ones: first seen; their age is a lower bound. */
 	uint64_t deadline_ns; /**< 0 none. */
-	uint64_t task;	      /**< Maker (goid or thread id); 0 unknown. */
+	uint64_t task;	      /**< Maker (goid or thread id), or who defers its cancel function; 0 unknown. */
 	uint32_t parent;      /**< Index of the parent, or CT_INDEX_NONE (a root, see parent_kind). */
 	uint32_t site;	      /**< Index of its creation site. */
 	uint32_t children;    /**< Contexts that name this one as their parent and are still kept. */
@@ -56,6 +56,24 @@ _Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live conte
 
 /** Buckets of a lifetime histogram: four per doubling from 1 us on (a value is known to within 19%). */
 #define CT_LIFETIME_BUCKETS 160
+
+/** What a context that was proven lost still had when it ended. */
+enum ct_loss {
+	CT_LOSS_CANCEL, /**< No timer of its own that would have ended it. */
+	CT_LOSS_TIMER,	/**< Its own timer ended it, or would have later. */
+	CT_LOSS_END,
+};
+
+/**
+ * Contexts that were proven lost (CT_CONTEXT_LOST, or CT_CONTEXT_ABANDONED with no gap since), lived for `lost_age_ns`
+ * at least, and then ended, but not by their owner. What was proven of them stays true.
+ */
+struct ct_losses {
+	uint64_t count;
+	uint64_t longest_ns; /**< Longest lifetime. */
+	uint8_t retained_by; /**< CT_RETAINED_ bits, all that occurred; at least one. */
+	uint8_t reasons;     /**< 1 << enum ct_cancel_reason, all that occurred. */
+};
 
 /** Where contexts are made: one call path. */
 struct ct_site {
@@ -72,6 +90,7 @@ struct ct_site {
 	uint64_t first_ns; /**< First and last creation seen. */
 	uint64_t last_ns;
 	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
+	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
 	uint64_t lifetime_max_ns;
 	uint32_t lifetime[CT_LIFETIME_BUCKETS];
 };
@@ -152,11 +171,12 @@ static inline bool ct_window_is_census(const struct ct_window *window)
 	return window->providers_count == 1 && !window->providers[0].attach_points;
 }
 
-/** Caps. Zero fields take the defaults. */
+/** Caps, and what is worth counting. Zero fields take the defaults. */
 struct ct_tree_options {
 	uint32_t max_contexts; /**< Default 4,000,000. */
 	uint32_t max_sites;    /**< Default 65,536. */
 	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
+	uint64_t lost_age_ns;  /**< Lost ones that ended younger are no losses (struct ct_losses). Default 0: all are. */
 };
 
 /** The live model. */

@@ -10,8 +10,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
-from e2e_go import build
+from e2e_go import SOURCES, build
 from e2e_process import Agent, Target
+from e2e_report import marked_line
 from e2e_traces import bpf_objects, expect_nothing_left, expect_probed
 
 
@@ -210,6 +211,29 @@ def run_traced():
         with Agent(run=command, command="run", wait=False) as agent:
             got = agent.wait()
             check(got == status, f"{command}: status {got}, not {status}: {agent.errors.finish()}")
+
+
+@case("run_ended_at_exit")
+def run_ended_at_exit():
+    """What is announced while it runs is in the report, although the root's cancel at the end took all of it along."""
+    need_bpf()
+    program = build("./go_short")
+    file, line = marked_line(SOURCES / "go_short" / "main.go", "lose")
+    with Agent("-f", "text", run=[program], command="run") as agent:
+        report = agent.finish(1)
+        report.expect(report["contexts"]["ended"]["parent"] == 200, "the root was to end all of them")
+        finding = report.expect_finding("leaked-timer", "main.lose", file, line)
+        report.expect(len(report["findings"]) == 1, "and nothing else")
+        report.expect((finding["count"], finding["live"]) == (200, 0), f"{finding['count']}, {finding['live']} live")
+        report.expect(finding["oldest_s"] >= 4, f"they lived for four seconds: {finding['oldest_s']}")
+        told = [text for text in agent.errors.all if "leaked-timer" in text]
+        check(len(told) == 1 and f"main.lose {file}:{line}: 200 so far" in told[0], f"announced as {told}")
+        text = "\n".join(agent.output.finish())
+        check("200 made, none live" in text and "no leaks" not in text, f"the text report: {text}")
+    with Agent(run=[program, "right"], command="run") as agent:
+        report = agent.finish(0)
+        report.expect(report["contexts"]["ended"]["explicit"] == 201, "two hundred and the root")
+        report.expect(not report["findings"] and not report["undecided"], "the fixed twin is silent")
 
 
 if __name__ == "__main__":

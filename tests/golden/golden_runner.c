@@ -122,9 +122,10 @@ static int render(const struct golden_case *golden, struct playing *playing)
 
 static int play(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
 {
+	struct ct_tree_options options = { .lost_age_ns = golden->min_age_ns };
 	int rc;
 
-	*playing = (struct playing){ .tree = ct_tree_new(&ct_allocator_libc, NULL) };
+	*playing = (struct playing){ .tree = ct_tree_new(&ct_allocator_libc, &options) };
 	if (!playing->tree)
 		return -ENOMEM;
 	rc = golden_stream_apply(golden->stream.data, playing->tree, reterr);

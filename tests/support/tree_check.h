@@ -88,6 +88,32 @@ static inline void tree_count_sites(const struct ct_tree *tree, struct tree_coun
 	}
 }
 
+/* A proven loss has ended, and not by its owner. */
+static inline const char *tree_check_losses(const struct ct_tree *tree)
+{
+	for (uint32_t i = 0; i < ct_tree_sites(tree); i++) {
+		const struct ct_site *site = ct_tree_site(tree, i);
+		const uint64_t *ended = site->ended;
+		uint64_t losses = 0;
+
+		for (unsigned int loss = 0; loss < CT_LOSS_END; loss++) {
+			const struct ct_losses *part = &site->losses[loss];
+
+			losses += part->count;
+			if (part->count ? !part->retained_by || !part->reasons
+					: part->longest_ns || part->retained_by || part->reasons)
+				return "losses without a reason or a retainer, or the other way round";
+			if (part->reasons & 1u << CT_REASON_EXPLICIT)
+				return "a loss that its owner cancelled";
+		}
+		if (losses > ended[CT_REASON_DEADLINE] + ended[CT_REASON_PARENT] + ended[CT_REASON_FREED])
+			return "more losses than ended without their owner";
+		if (losses && i == CT_SITE_UNKNOWN)
+			return "losses at the unknown site";
+	}
+	return NULL;
+}
+
 /** @return NULL, or what is wrong with this tree. */
 static inline const char *tree_check(const struct ct_tree *tree)
 {
@@ -113,5 +139,5 @@ static inline const char *tree_check(const struct ct_tree *tree)
 		return "more are live than ever were";
 	if (counts.site_live != totals->live || counts.site_created != totals->created || counts.site_ended != ended)
 		return "the sites do not add up to the totals";
-	return NULL;
+	return tree_check_losses(tree);
 }

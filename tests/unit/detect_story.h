@@ -22,6 +22,7 @@ struct story {
 
 #define STORY_BEGIN_NS (1000 * CT_NSEC_PER_SEC)
 #define STORY_ROOT UINT64_C(0x1000)
+#define STORY_MIN_AGE_NS (10 * CT_NSEC_PER_SEC)
 
 static inline void story_apply(struct story *story, void *event, uint8_t type, size_t bytes)
 {
@@ -48,8 +49,9 @@ static inline void story_begin(struct story *story, uint8_t runtime)
 		char strings[8];
 	} target = { .target = { .pid = 1, .runtime = runtime, .strings_bytes = 3 } };
 	struct ct_event_begin begin = { .wall_clock_ns = 1 };
+	struct ct_tree_options options = { .lost_age_ns = STORY_MIN_AGE_NS };
 
-	*story = (struct story){ .tree = ct_tree_new(&ct_allocator_libc, NULL), .now_ns = STORY_BEGIN_NS };
+	*story = (struct story){ .tree = ct_tree_new(&ct_allocator_libc, &options), .now_ns = STORY_BEGIN_NS };
 	assert_non_null(story->tree);
 	story_apply(story, &target, CT_EVENT_TARGET, sizeof(target.target) + 3);
 	story_apply(story, &begin, CT_EVENT_BEGIN, sizeof(begin));
@@ -184,7 +186,7 @@ static inline void story_lose(struct story *story, uint64_t first, uint32_t coun
 /** All detectors at the story's time, with a minimum age of ten seconds. */
 static inline struct ct_findings story_detect(const struct story *story)
 {
-	struct ct_detect_options options = { .min_age_ns = 10 * CT_NSEC_PER_SEC, .grace_ns = CT_NSEC_PER_SEC };
+	struct ct_detect_options options = { .min_age_ns = STORY_MIN_AGE_NS, .grace_ns = CT_NSEC_PER_SEC };
 	struct ct_findings findings;
 
 	assert_int_equal(ct_detect_run(story->tree, story->now_ns, &options, &ct_allocator_libc, &findings), 0);

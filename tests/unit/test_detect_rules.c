@@ -120,6 +120,33 @@ static void defers_pile_up_on_one_goroutine(void **state)
 	story_end(&story, &findings);
 }
 
+/* Their makers are other goroutines, which have ended; the one that defers them began after the creates. */
+static void defers_pile_up_in_other_hands(void **state)
+{
+	struct story story;
+	struct ct_findings findings;
+
+	(void)state;
+	begin_with_root(&story, CT_RUNTIME_GO);
+	for (uint32_t i = 0; i < 50; i++) {
+		story_task(&story, 7 + i, false);
+		story_create(&story, FIRST + 16 * i, STORY_ROOT, 7 + i, 2, CT_KIND_CANCEL);
+		story_task(&story, 7 + i, true);
+	}
+	story_wait(&story, 1);
+	story_task(&story, 90, false);
+	story_wait(&story, 12);
+	story_scan(&story, CT_EVENT_SCAN_BEGIN, 2);
+	for (uint32_t i = 0; i < 50; i++)
+		story_observe(&story, FIRST + 16 * i, CT_OBSERVED_HELD, CT_RETAINED_PARENT, 90);
+	story_scan(&story, CT_EVENT_SCAN_END, 2);
+	findings = story_detect(&story);
+	assert_int_equal(count_only(&findings, CT_FINDING_DEFER_IN_LOOP), 1);
+	assert_int_equal(findings.list[0].count, 50);
+	assert_int_equal(findings.undecided_count, 0);
+	story_end(&story, &findings);
+}
+
 /* Registrations on the root whose stop functions are gone, one each `step_ms`; the last one `late_s` later. */
 static size_t after_funcs(uint32_t count, uint64_t step_ms, uint64_t late_s)
 {
@@ -299,6 +326,7 @@ int main(void)
 		cmocka_unit_test(min_age_is_inclusive),
 		cmocka_unit_test(timer_is_leaked_until_its_deadline),
 		cmocka_unit_test(defers_pile_up_on_one_goroutine),
+		cmocka_unit_test(defers_pile_up_in_other_hands),
 		cmocka_unit_test(after_funcs_must_pile_up_and_grow),
 		cmocka_unit_test(orphans_are_old_for_their_site),
 		cmocka_unit_test(abandoned_is_proof_until_events_are_lost),

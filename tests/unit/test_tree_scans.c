@@ -198,6 +198,49 @@ static void deferred_functions_belong_to_a_goroutine(void **state)
 	tale_end(&tale);
 }
 
+static uint16_t maker_gone(const struct tale *tale)
+{
+	return tale_find(tale, 0x20)->state & CT_CONTEXT_MAKER_GONE;
+}
+
+/* Its maker's end says nothing once another goroutine defers the call, and that one began after the create. */
+static void in_other_hands_no_maker_is_gone(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+0 task_start task=7\n"
+		    "+0 create context=0x10 kind=cancel parent_kind=background\n"
+		    "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=1 task=7\n"
+		    "+1ms task_start task=33\n");
+	scan(&tale, 1, 2, "state=held flags=deferred task=33");
+	assert_int_equal(tale_find(&tale, 0x20)->task, 33);
+	assert_int_equal(maker_gone(&tale), 0);
+	tell(&tale, "+0 task_end task=7");
+	assert_int_equal(maker_gone(&tale), 0);
+	scan(&tale, 2, 2, "state=held");
+	tell(&tale, "+0 task_end task=33");
+	assert_int_equal(maker_gone(&tale), 0);
+	tale_end(&tale);
+}
+
+static void its_maker_defers_it(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+0 task_start task=7\n"
+		    "+0 create context=0x10 kind=cancel parent_kind=background\n"
+		    "+0 create context=0x20 parent=0x10 kind=cancel parent_kind=cancel path=1 task=7\n");
+	scan(&tale, 1, 2, "state=held flags=deferred task=7");
+	assert_int_equal(maker_gone(&tale), 0);
+	tell(&tale, "+0 task_end task=7");
+	assert_int_equal(maker_gone(&tale), CT_CONTEXT_MAKER_GONE);
+	tale_end(&tale);
+}
+
 /* A scan that could not read everything tells what it saw and takes nothing back. */
 static void incomplete_scans_conclude_nothing(void **state)
 {
@@ -267,6 +310,8 @@ int main(void)
 		cmocka_unit_test(memory_adopts_what_is_older_than_the_attach),
 		cmocka_unit_test(memory_completes_what_was_adopted),
 		cmocka_unit_test(deferred_functions_belong_to_a_goroutine),
+		cmocka_unit_test(in_other_hands_no_maker_is_gone),
+		cmocka_unit_test(its_maker_defers_it),
 		cmocka_unit_test(incomplete_scans_conclude_nothing),
 		cmocka_unit_test(words_outside_a_scan_are_refused),
 		cmocka_unit_test(many_words_are_taken_back),

@@ -6,7 +6,10 @@
 
 int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *options, struct ct_error *reterr)
 {
-	struct ct_tree_options caps = { .max_contexts = options->max_contexts };
+	struct ct_tree_options caps = {
+		.max_contexts = options->max_contexts,
+		.lost_age_ns = options->min_age_ns, // a loss counts from the age at which a live one would be told
+	};
 	int rc = 0;
 
 	*pipeline = (struct ct_pipeline){ .options = options };

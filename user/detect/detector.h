@@ -31,6 +31,7 @@ struct ct_detect_input {
 struct ct_claim {
 	uint64_t anchor; /**< Where it piles up: id of the parent, task; 0 when this does not split the site. */
 	bool is_weak;	 /**< Lost events weaken the evidence: at most suspected. */
+	const struct ct_losses *ended; /**< A site's: ended, and counted all the same. NULL: none. */
 };
 
 /** Contexts of one detector, site and anchor. Weak and proven ones are never mixed. */
@@ -58,6 +59,7 @@ struct ct_group {
 	uint64_t retained_bytes;
 	uint32_t examples[CT_EXAMPLES_MAX];
 	uint32_t examples_count;
+	struct ct_losses ended; /**< Beside the `count` that live. */
 };
 
 /** Two sentences under construction. */
@@ -74,7 +76,7 @@ struct ct_detector {
 	/** Does this context show the trouble? Cheap tests first: asked for every context. */
 	bool (*claims)(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim);
 	/** Does this site show it even without live contexts? Optional. */
-	bool (*claims_site)(const struct ct_detect_input *input, uint32_t site);
+	bool (*claims_site)(const struct ct_detect_input *input, uint32_t site, struct ct_claim *claim);
 	/** Set severity and confidence, and what differs from the group's figures. @return false: no finding after all. */
 	bool (*judge)(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding);
 	/** Tell why and what to do. */
@@ -132,10 +134,17 @@ uint8_t ct_context_retention(const struct ct_detect_input *input, const struct c
 /** @return estimate of the memory a context keeps. */
 uint64_t ct_context_bytes(const struct ct_detect_input *input, const struct ct_context *context);
 
-/** @return leak when something retains the group and its site makes such contexts again and again, else warning. */
+/** Does a site have proven losses of this kind that have ended since? Told in the claim. */
+bool ct_site_has_losses(const struct ct_detect_input *input, uint32_t index, enum ct_loss loss,
+			struct ct_claim *claim);
+
+/**
+ * @return leak when something retained the group and it is no single case: two or more losses, or a live one of a site
+ *         that makes such contexts again and again; else warning.
+ */
 enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group);
 
-/** Add "each" and who keeps the contexts of a group, for a lost cancel function or timer. */
+/** Add how the loss of a group is known, who keeps its contexts, and how others ended. */
 void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);
 
 /** Add what to do about a lost cancel function. */

@@ -59,27 +59,32 @@ static void fill_figures(struct ct_finding *finding, const struct ct_group *grou
 	finding->site = group->site;
 	finding->context_kind = group->context_kind;
 	finding->parent_id = group->has_parents ? 0 : group->parent_id;
-	finding->count = group->count;
+	finding->count = group->count + group->ended.count;
 	finding->live = group->count;
 	if (group->count && input->now_ns > group->first_ns)
 		finding->oldest_ns = input->now_ns - group->first_ns;
-	finding->retained_by = group->retained_by;
+	if (group->ended.longest_ns > finding->oldest_ns)
+		finding->oldest_ns = group->ended.longest_ns;
+	finding->retained_by = group->retained_by | group->ended.retained_by;
 	finding->retained_bytes = group->retained_bytes;
 	finding->confidence = group->is_weak ? CT_CONFIDENCE_SUSPECTED : CT_CONFIDENCE_CONFIRMED;
 	memcpy(finding->examples, group->examples, sizeof(finding->examples));
 	finding->examples_count = group->examples_count;
-	finding->rate_per_min_milli = rate_per_min_milli(input, group->in_window, input->options->min_age_ns);
+	finding->rate_per_min_milli =
+		rate_per_min_milli(input, group->in_window + group->ended.count, input->options->min_age_ns);
 }
 
 static bool fill_finding(struct ct_finding *finding, const struct ct_group *group, const struct ct_detect_input *input)
 {
 	const struct ct_detector *detector = ct_detectors[group->detector];
+	uint64_t gathered;
 
 	*finding = (struct ct_finding){ .kind = detector->kind };
 	fill_figures(finding, group, input);
+	gathered = finding->count;
 	if (group->count < detector->crowd || !detector->judge(input, group, finding))
 		return false;
-	if (finding->count != group->count) // ended ones count too, so no age bounds their creation
+	if (finding->count != gathered) // whatever their age, so none bounds their creation
 		finding->rate_per_min_milli = rate_per_min_milli(input, finding->count, 0);
 	finding->fingerprint = ct_finding_fingerprint(input->tree, finding);
 	return true;

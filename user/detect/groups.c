@@ -197,9 +197,17 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 	return 0;
 }
 
-int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site)
+int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site, const struct ct_claim *claim)
 {
-	struct ct_group key = { .detector = detector, .site = site, .parent = CT_INDEX_NONE };
+	struct ct_group key = {
+		.detector = detector,
+		.is_weak = claim->is_weak,
+		.site = site,
+		.anchor = claim->anchor,
+		.parent = CT_INDEX_NONE,
+	};
 
+	if (claim->ended)
+		key.ended = *claim->ended;
 	return find_or_add(groups, &key) ? 0 : -ENOMEM;
 }

@@ -52,5 +52,5 @@ void ct_groups_done(struct ct_groups *groups);
 int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
 		  const struct ct_context *context, const struct ct_claim *claim);
 
-/** Make sure a site has a group, be it empty. @return 0 or -ENOMEM. */
-int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site);
+/** Make sure a site has a group, be it empty, before any context is added. @return 0 or -ENOMEM. */
+int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site, const struct ct_claim *claim);

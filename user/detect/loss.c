@@ -2,12 +2,29 @@
 /* What lost-cancel and leaked-timer have in common: how bad a loss is, and the sentences that tell it. */
 #include "detect/detector.h"
 
+bool ct_site_has_losses(const struct ct_detect_input *input, uint32_t index, enum ct_loss loss,
+			struct ct_claim *claim)
+{
+	const struct ct_losses *ended = &ct_tree_site(input->tree, index)->losses[loss];
+
+	claim->ended = ended;
+	claim->is_weak = input->is_weakened && input->window->runtime != CT_RUNTIME_GO; // see ct_context_is_lost()
+	return ended->count;
+}
+
+static uint64_t losses_of(const struct ct_group *group)
+{
+	return group->count + group->ended.count;
+}
+
 enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group)
 {
 	const struct ct_site *site = ct_tree_site(input->tree, group->site);
-	bool is_repeated = group->count > 1 || (group->site != CT_SITE_UNKNOWN && site && site->created > 1);
+	bool is_made_again = group->count && group->site != CT_SITE_UNKNOWN && site && site->created > 1;
 
-	return group->retained_by && is_repeated ? CT_SEVERITY_LEAK : CT_SEVERITY_WARNING;
+	if (!(group->retained_by | group->ended.retained_by))
+		return CT_SEVERITY_WARNING;
+	return losses_of(group) > 1 || is_made_again ? CT_SEVERITY_LEAK : CT_SEVERITY_WARNING;
 }
 
 static void add_keeper(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
@@ -40,17 +57,65 @@ static void add_keeper(const struct ct_detect_input *input, const struct ct_grou
 	}
 }
 
+/* "all ended later, with their parent or at their deadline" */
+static void add_ends(const struct ct_group *group, struct ct_text *text)
+{
+	bool is_one = group->ended.count == 1;
+	const struct {
+		uint8_t reason;
+		const char *one, *several;
+	} ways[] = {
+		{ CT_REASON_PARENT, "with its parent", "with their parent" },
+		{ CT_REASON_DEADLINE, "at its deadline", "at their deadline" },
+		{ CT_REASON_FREED, "when it was freed", "when they were freed" },
+	};
+	const char *separator = ", ";
+
+	ct_text_add(text, is_one ? "it ended later" : "all ended later");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!(group->ended.reasons & 1u << ways[i].reason))
+			continue;
+		ct_text_addf(text, "%s%s", separator, is_one ? ways[i].one : ways[i].several);
+		separator = " or ";
+	}
+}
+
+/* Who keeps those that live; some may have ended. */
+static void add_kept(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
+{
+	bool is_one = group->count == 1;
+
+	if (!group->ended.count)
+		ct_text_add(text, is_one ? "it is" : "they are");
+	else {
+		ct_text_add_grouped(text, group->ended.count);
+		ct_text_add(text, group->ended.count == 1 ? " of them has" : " of them have");
+		ct_text_add(text, is_one ? " ended since, the other is" : " ended since, the others are");
+	}
+	ct_text_add(text, " kept by ");
+	add_keeper(input, group, text);
+}
+
 static void explain_go(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
 {
-	if (group->count == 1)
-		ct_text_add(text, "it was never cancelled and no cancel function for it exists any more; ");
+	bool is_one = losses_of(group) == 1;
+
+	if (is_one)
+		ct_text_add(text, "it was never cancelled");
 	else {
 		ct_text_add(text, "none of ");
-		ct_text_add_grouped(text, group->count);
-		ct_text_add(text, " was ever cancelled and no cancel function for any of them exists any more; ");
+		ct_text_add_grouped(text, losses_of(group));
+		ct_text_add(text, " was ever cancelled");
 	}
-	ct_text_add(text, group->count == 1 ? "it is kept by " : "they are kept by ");
-	add_keeper(input, group, text);
+	ct_text_addf(text, "%s and no cancel function for %s %s any more", group->ended.count ? " by its owner" : "",
+		     is_one ? "it" : "any of them", group->count ? "exists" : "existed");
+	if (!group->count) {
+		ct_text_add(text, " (memory read twice); ");
+		add_ends(group, text);
+		return;
+	}
+	ct_text_add(text, "; ");
+	add_kept(input, group, text);
 	ct_text_add(text, " (memory read twice, last ");
 	ct_text_add_moment(text, input, input->window->last_scan_ns);
 	ct_text_add(text, ")");
@@ -60,28 +125,38 @@ static void explain_go(const struct ct_detect_input *input, const struct ct_grou
 
 static void explain_c(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
 {
-	if (group->count == 1)
-		ct_text_add(text, "its last user reference was dropped without cancel; it is kept by ");
+	if (losses_of(group) == 1)
+		ct_text_add(text, "its last user reference");
 	else {
 		ct_text_add(text, "the last user reference of each of ");
-		ct_text_add_grouped(text, group->count);
-		ct_text_add(text, " was dropped without cancel; they are kept by ");
+		ct_text_add_grouped(text, losses_of(group));
 	}
-	add_keeper(input, group, text);
+	ct_text_add(text, " was dropped without cancel; ");
+	if (group->count)
+		add_kept(input, group, text);
+	else
+		add_ends(group, text);
 	if (group->is_weak)
 		ct_text_add(text, "; events were lost since, so an end may have been missed");
 }
 
 void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
 {
-	const struct ct_context *example = ct_tree_context(input->tree, group->examples[0]);
+	uint64_t made = group->site == CT_SITE_UNKNOWN ? 1 : ct_tree_site(input->tree, group->site)->created;
 
-	if (example && example->state & CT_CONTEXT_LOST)
+	if (input->window->runtime == CT_RUNTIME_GO)
 		explain_go(input, group, text);
 	else
 		explain_c(input, group, text);
-	if (ct_loss_severity(input, group) != CT_SEVERITY_LEAK)
+	if (ct_loss_severity(input, group) == CT_SEVERITY_LEAK)
+		return;
+	if (made > 1) {
+		ct_text_add(text, "; it is the only one of ");
+		ct_text_add_grouped(text, made);
+		ct_text_add(text, " made here");
+	} else {
 		ct_text_add(text, "; its site has made only this one");
+	}
 }
 
 void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)

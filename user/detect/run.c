@@ -95,9 +95,12 @@ static int gather_sites(struct run *run)
 	int rc = 0;
 
 	for (uint8_t d = 0; d < CT_DETECTORS; d++)
-		for (uint32_t i = 0; i < sites && !rc && ct_detectors[d]->claims_site; i++)
-			if (ct_detectors[d]->claims_site(&run->input, i))
-				rc = ct_groups_touch(&run->groups, d, i);
+		for (uint32_t i = 0; i < sites && !rc && ct_detectors[d]->claims_site; i++) {
+			struct ct_claim claim = { 0 };
+
+			if (ct_detectors[d]->claims_site(&run->input, i, &claim))
+				rc = ct_groups_touch(&run->groups, d, i, &claim);
+		}
 	return rc;
 }
 

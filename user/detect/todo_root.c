@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * todo-root: contexts that hang off context.TODO(), per site, ended ones included. Written in the source, so one is
- * enough and no age matters. Only sites that derive from TODO itself: what hangs further down is mended with them. The standard library's own use is not the program's to change; a site whose frames are
- * unknown might be such a use and is left out.
+ * enough and no age matters. Only sites that derive from TODO itself: what hangs further down is mended with them. The
+ * standard library's own use is not the program's to change; a site whose frames are unknown might be such a use and is
+ * left out.
  */
 #include "detect/detector.h"
 
-static bool claims_site(const struct ct_detect_input *input, uint32_t index)
+static bool claims_site(const struct ct_detect_input *input, uint32_t index, struct ct_claim *claim)
 {
 	const struct ct_site *site = ct_tree_site(input->tree, index);
 	struct ct_frame first;
 	uint32_t cursor = 0;
 
+	(void)claim;
 	return index != CT_SITE_UNKNOWN && site->is_todo_root && site->todo_rooted &&
 	       ct_frame_next(site, &cursor, &first) && !(first.flags & CT_FRAME_STDLIB);
 }
 
 static bool claims(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)
 {
-	(void)claim;
-	return context->is_todo && !(context->state & CT_CONTEXT_ENDED) && claims_site(input, context->site);
+	return context->is_todo && !(context->state & CT_CONTEXT_ENDED) && claims_site(input, context->site, claim);
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

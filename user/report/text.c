@@ -142,6 +142,17 @@ static void add_rate(struct ct_text *text, uint64_t per_min_milli)
 	ct_text_add(text, "/min");
 }
 
+/* "150 live", "150 live of 200", "200 made, none live" */
+static void add_counts(struct ct_text *text, const struct ct_finding *finding)
+{
+	ct_text_add_grouped(text, finding->live ? finding->live : finding->count);
+	ct_text_add(text, finding->live ? " live" : " made, none live");
+	if (finding->live && finding->live < finding->count) {
+		ct_text_add(text, " of ");
+		ct_text_add_grouped(text, finding->count);
+	}
+}
+
 static void add_headline(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
 {
 	static const char *const titles[] = { "HINT", "WARNING", "LEAK" };
@@ -152,15 +163,14 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 	ct_text_addf(text, "%s %s", titles[finding->severity], ct_finding_name(finding->kind));
 	add_colour(snapshot, text, PLAIN);
 	ct_text_addf(text, ", %s: ", ct_confidence_name(finding->confidence));
-	ct_text_add_grouped(text, finding->live ? finding->live : finding->count);
-	ct_text_add(text, finding->live ? " live" : " made");
+	add_counts(text, finding);
 	if (finding->count > 1 && finding->rate_per_min_milli >= RATE_SHOWN_MILLI)
 		add_rate(text, finding->rate_per_min_milli);
 	if (finding->oldest_ns) {
-		ct_text_add(text, ", oldest ");
+		ct_text_add(text, finding->live ? ", oldest " : ", longest ");
 		ct_text_add_duration(text, finding->oldest_ns);
 	}
-	if (finding->retained_by) {
+	if (finding->live && finding->retained_by) {
 		ct_text_add(text, ",");
 		add_retention(finding, &part);
 	}

@@ -20,11 +20,12 @@ static uint32_t context_of(struct ct_tree *tree, uint64_t address, uint64_t time
 	return context->state & CT_CONTEXT_ADOPTED ? index : CT_INDEX_NONE;
 }
 
-static void count_call(struct ct_tree *tree, const struct ct_ended *ended)
+static void count_call(struct ct_tree *tree, struct ct_ended *ended)
 {
 	tree->totals.cancel_called++;
 	if (!ended)
 		return;
+	ct_loss_take_back(tree, ended);
 	ct_tree_site_at(tree, ended->site)->cancel_called++;
 	if (ended->group != CT_INDEX_NONE)
 		tree->groups[ended->group].late++;

@@ -64,7 +64,8 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 }
 
 /* Who cancelled it, and where that began. */
-static void explain_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
+static void explain_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending,
+			uint8_t loss)
 {
 	struct ct_origin origin = { .site = CT_INDEX_NONE };
 	struct ct_ended ended = {
@@ -72,6 +73,7 @@ static void explain_end(struct ct_tree *tree, const struct ct_context *context, 
 		.site = context->site,
 		.group = CT_INDEX_NONE,
 		.reason = ending->reason,
+		.loss = loss,
 		.is_inferred = ending->is_inferred,
 	};
 
@@ -98,7 +100,7 @@ const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, co
 	context->state |= CT_CONTEXT_ENDED;
 	context->reason = ending->reason;
 	count_end(tree, context, ending);
-	explain_end(tree, context, ending);
+	explain_end(tree, context, ending, ct_loss_count(tree, context, ending));
 	if (context->children)
 		return context;
 	tree->forgotten = *context;

@@ -50,6 +50,7 @@ struct ct_ended {
 	uint32_t site;
 	uint32_t group; /* CT_INDEX_NONE: none */
 	uint8_t reason;
+	uint8_t loss;	  /* enum ct_loss it was counted as; CT_LOSS_END: none */
 	bool is_inferred; /* its CANCEL was missed and may still come */
 };
 
@@ -142,6 +143,10 @@ bool ct_context_is_below(const struct ct_tree *tree, uint32_t index, uint32_t ab
 const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending);
 uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint64_t time_ns);
 void ct_context_forget_all(struct ct_tree *tree);
+
+/* losses.c: proven losses that end. */
+uint8_t ct_loss_count(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
+void ct_loss_take_back(struct ct_tree *tree, struct ct_ended *ended);
 
 /* cancels.c: who cancelled what. */
 int ct_cancels_reserve(struct ct_tree *tree);

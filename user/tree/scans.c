@@ -75,6 +75,15 @@ static void observe_lost(struct ct_tree *tree, uint32_t index)
 	tell(tree, index, CT_CONTEXT_FRESH);
 }
 
+/* In other hands, its maker is not the one to wait for, and memory alone says whether the other one still runs. */
+static void observe_deferred(struct ct_context *context, uint64_t task)
+{
+	if (context->task != task)
+		context->state &= (uint16_t)~CT_CONTEXT_TASK_KNOWN;
+	context->task = task;
+	context->state |= CT_CONTEXT_DEFERRED;
+}
+
 /* What every live answer carries: what keeps it, and who will cancel it. */
 static void observe_live(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
 {
@@ -84,10 +93,8 @@ static void observe_live(struct ct_tree *tree, uint32_t index, const struct ct_e
 	if (!is_in_flux)
 		context->retained_by = seen->retained_by & 7;
 	context->state &= (uint16_t)~CT_CONTEXT_DEFERRED;
-	if (seen->header.flags & CT_OBSERVED_DEFERRED) {
-		context->state |= CT_CONTEXT_DEFERRED;
-		context->task = seen->task;
-	}
+	if (seen->header.flags & CT_OBSERVED_DEFERRED)
+		observe_deferred(context, seen->task);
 	if (seen->state == CT_OBSERVED_LOST) {
 		observe_lost(tree, index);
 		return;

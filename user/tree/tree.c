@@ -66,6 +66,7 @@ struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct c
 	tree->caps.max_contexts = cap(chosen.max_contexts, MAX_CONTEXTS);
 	tree->caps.max_sites = cap(chosen.max_sites, MAX_SITES);
 	tree->caps.max_tasks = cap(chosen.max_tasks, MAX_TASKS);
+	tree->caps.lost_age_ns = chosen.lost_age_ns;
 	tree->window.exe = tree->window.runtime_version = tree->window.build_id = "";
 	init_rooms(tree);
 	tree->ended = ct_allocate(allocator, CT_ENDED_SLOTS * sizeof(*tree->ended));
