@@ -147,6 +147,7 @@ struct ct_window {
 	bool is_stripped;
 	bool has_begun;
 	bool has_ended;
+	bool is_target_gone; /**< It exited, whatever ended the window: all tasks are gone, and that says nothing. */
 	uint8_t end_reason;
 	uint64_t begin_ns;
 	uint64_t end_ns;
