@@ -29,8 +29,10 @@ def watch_correct(seconds, rate):
     report.expect_nothing_confirmed()
     note(f"{truth['requests']} requests, {report['contexts']['created']} contexts in {seconds} s")
     check(truth["errors"] == 0, f"the server failed {truth['errors']} times")
-    check(truth["requests"] > seconds * rate * 0.9, f"only {truth['requests']} requests in {seconds} s at {rate}/s")
-    report.expect(report["contexts"]["created"] > 8 * seconds * rate * 0.9, "contexts of the requests are missing")
+    # How many a busy machine manages is no matter of right or wrong; that each is seen is. A request makes 11 contexts or
+    # more, and some were served before the attach.
+    check(truth["requests"] > seconds * 50, f"only {truth['requests']} requests in {seconds} s: nothing was shown")
+    report.expect(report["contexts"]["created"] > 9 * truth["requests"], "contexts of the requests are missing")
 
 
 @case("correct")
