@@ -210,7 +210,7 @@ static void count_call(struct model *model, struct model_ended *ended)
 		return;
 	if (ended->loss != CT_LOSS_END)
 		model->paths[ended->path].losses[ended->loss]--;
-	ended->loss = CT_LOSS_END; // its owner was there after all
+	ended->loss = CT_LOSS_END;
 	model->paths[ended->path].cancel_called++;
 	model->grouped_late += ended->reason != CT_REASON_FREED;
 }
@@ -252,10 +252,9 @@ static uint8_t missed_reason(const struct model *model, int index, uint64_t now_
 static void apply_cancel_call(struct model *model, const struct ct_event_cancel_call *call)
 {
 	int index = find_live(model, call->context);
-	uint64_t now_ns = call->header.time_ns;
 
 	if (index >= 0)
-		end(model, index, missed_reason(model, index, now_ns), true, now_ns);
+		end(model, index, missed_reason(model, index, call->header.time_ns), true, call->header.time_ns);
 	count_call(model, find_ended(model, call->context));
 }
 
