@@ -179,8 +179,9 @@ static void weak_ones_are_not_mixed_with_them(void **state)
 	assert_int_equal(findings.list[0].confidence, CT_CONFIDENCE_CONFIRMED);
 	assert_int_equal(findings.list[0].count, 2);
 	assert_int_equal(findings.list[0].live, 0);
-	assert_string_equal(findings.list[0].evidence, "the last user reference of each of 2 was dropped without cancel; "
-						       "all ended later, with their parent");
+	assert_string_equal(findings.list[0].evidence,
+			    "the last user reference of each of 2 was dropped without cancel; all ended later, with their "
+			    "parent");
 	assert_int_equal(findings.list[1].confidence, CT_CONFIDENCE_SUSPECTED);
 	assert_int_equal(findings.list[1].count, 2);
 	assert_int_equal(findings.list[1].live, 2);
