@@ -100,10 +100,10 @@ static __always_inline void on_create(const struct pt_regs *regs, const struct c
 	__u64 deadline_ns = kind == CT_KIND_DEADLINE ? read_deadline(&config->go, create->context) : 0;
 	__u64 task = ct_go_id(&config->go, ct_go_g(regs));
 	struct ct_event_create *event;
-	struct ct_go_parent parent;
+	struct ct_go_parent parent = {};
 	__u32 path;
 
-	ct_go_find_parent(&config->go, create->parent, &parent);
+	ct_go_find_parent(&config->go, &create->parent, &parent);
 	path = ct_path(regs, config);
 	event = ct_reserve(sizeof(*event), CT_EVENT_CREATE, parent.flags);
 	if (!event)

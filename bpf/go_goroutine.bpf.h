@@ -121,14 +121,14 @@ static __always_inline bool ct_go_find_captured(const struct ct_go_config *go, _
 }
 
 /** The context that can end what the goroutine captured; 0: none, a root, or behind a detached link. */
-static __always_inline __u64 ct_go_captured_context(const struct ct_go_config *go, __u64 function)
+CT_CHECKED_ONCE __u64 ct_go_captured_context(const struct ct_go_config *go, __u64 function)
 {
 	struct ct_go_interface found = {};
-	struct ct_go_parent parent;
+	struct ct_go_parent parent = {};
 
-	if (!go->g_sched_ctxt || !ct_go_find_captured(go, function, &found))
+	if (!go || !go->g_sched_ctxt || !ct_go_find_captured(go, function, &found))
 		return 0;
-	ct_go_find_parent(go, found, &parent);
+	ct_go_find_parent(go, &found, &parent);
 	return parent.flags & CT_CREATE_DETACHED ? 0 : parent.context;
 }
 

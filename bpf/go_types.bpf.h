@@ -27,14 +27,15 @@ struct ct_go_parent {
 	__u8 kind;  /**< As CREATE's parent_kind; 0 unread. */
 	__u8 flags; /**< CT_CREATE_ flags. */
 	__u8 hops;
+	__u8 pad[5];
 };
 
 /** The kind of a type: enum ct_context_kind or CT_GO_TYPE_; 0 when it is not in the table. */
-static __always_inline __u32 ct_go_kind(const struct ct_go_config *go, __u64 type)
+CT_CHECKED_ONCE __u32 ct_go_kind(const struct ct_go_config *go, __u64 type)
 {
 	__u32 kind = 0;
 
-	if (!type)
+	if (!go || !type)
 		return 0;
 	// Without a branch per entry, which the verifier would have to follow to both sides.
 #pragma clang loop unroll(disable)
@@ -87,42 +88,45 @@ static __always_inline void ct_go_settle(const struct ct_go_config *go, __u64 da
 	parent->flags |= CT_CREATE_WATCHED;
 }
 
-static __always_inline void ct_go_unread(struct ct_go_parent *parent, enum ct_counter counter)
+static __always_inline bool ct_go_unread(struct ct_go_parent *parent, enum ct_counter counter)
 {
 	ct_count(counter);
 	parent->flags |= CT_CREATE_PARENT_UNREAD;
+	return false;
 }
 
 /**
  * Follow value, detached and stop links from an interface to what can end it.
  * Each of these types begins with the Context it wraps (src/context/context.go: valueCtx, withoutCancelCtx, stopCtx).
+ * @return false when the end was not reached; flags and a counter tell.
  */
-static __always_inline void ct_go_find_parent(const struct ct_go_config *go, struct ct_go_interface at,
-					      struct ct_go_parent *ret_parent)
+CT_CHECKED_ONCE bool ct_go_find_parent(const struct ct_go_config *go, const struct ct_go_interface *from,
+				       struct ct_go_parent *ret_parent)
 {
+	struct ct_go_interface at;
+
+	if (!go || !from || !ret_parent)
+		return false;
+	at = *from;
 	*ret_parent = (struct ct_go_parent){};
 	for (int i = 0; i <= CT_PARENT_HOPS_MAX; i++) {
 		__u64 type = 0;
 		__u32 kind;
 
-		if (ct_go_type(at.itab, &type)) {
-			ct_go_unread(ret_parent, CT_COUNTER_READ_PARENT);
-			return;
-		}
+		if (ct_go_type(at.itab, &type))
+			return ct_go_unread(ret_parent, CT_COUNTER_READ_PARENT);
 		kind = ct_go_kind(go, type);
 		ret_parent->hops = (__u8)i;
 		if (!ct_go_is_link(kind)) {
 			ct_go_settle(go, at.data, kind, ret_parent);
-			return;
+			return true;
 		}
 		if (kind == CT_KIND_DETACHED)
 			ret_parent->flags |= CT_CREATE_DETACHED;
-		if (bpf_probe_read_user(&at, sizeof(at), (void *)at.data)) {
-			ct_go_unread(ret_parent, CT_COUNTER_READ_PARENT);
-			return;
-		}
+		if (bpf_probe_read_user(&at, sizeof(at), (void *)at.data))
+			return ct_go_unread(ret_parent, CT_COUNTER_READ_PARENT);
 	}
-	ct_go_unread(ret_parent, CT_COUNTER_PARENT_DEEP);
+	return ct_go_unread(ret_parent, CT_COUNTER_PARENT_DEEP);
 }
 
 /** Id of a goroutine, or 0. */

@@ -16,6 +16,15 @@
 #define CT_MAP __attribute__((weak)) SEC(".maps")
 
 /**
+ * A function the verifier checks once, for any arguments, and takes as one step wherever it is called. Every loop is in
+ * one: checked anew on each way that leads to it, a walk takes Linux 6.1 past its limit of a million instructions.
+ *
+ * What makes it so is that it is not static; weak as the maps are. Linux asks that it returns a number and checks its
+ * pointers for NULL, and takes pointers to whole structs without holes (5.13), but not to registers.
+ */
+#define CT_CHECKED_ONCE __attribute__((noinline, weak))
+
+/**
  * The stream. 8 MiB hold about 100 ms of what one core can produce (1.5 million events a second of 48 bytes and their
  * heads), ten times the drain interval. User space may choose another size before the load.
  */

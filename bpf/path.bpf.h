@@ -14,8 +14,6 @@
 #include <linux/errno.h>
 #include <stdbool.h>
 
-_Static_assert((CT_PATH_KEY_FRAMES & (CT_PATH_KEY_FRAMES + 1)) == 0, "used as a mask");
-
 /** Frames looked at, those of the library included: deeper ones do not name a site. */
 #define CT_WALK_FRAMES_MAX 48
 
@@ -26,6 +24,7 @@ _Static_assert((CT_PATH_KEY_FRAMES & (CT_PATH_KEY_FRAMES + 1)) == 0, "used as a 
 struct ct_walk {
 	__u64 return_address; /**< Of the frame reached. */
 	__u64 frame;	      /**< Frame pointer of its caller; 0 when the chain ends. */
+	__u64 looked_at;      /**< Frames so far. */
 };
 
 /*
@@ -58,6 +57,7 @@ static __always_inline bool ct_walk_begin(struct ct_walk *walk, const struct pt_
 		ct_count(CT_COUNTER_READ_STACK);
 		return false;
 	}
+	walk->looked_at = 0;
 	walk->frame = frame - stack < CT_FRAME_BYTES_MAX ? frame : 0;
 	return true;
 }
@@ -81,46 +81,38 @@ static __always_inline bool ct_walk_next(struct ct_walk *walk)
 	return record[1] != 0;
 }
 
-/* Both walks write a frame first and count it only when it is outside the library, again to spare the verifier. */
+/** Go on to the next frame outside the library; the frame at which the walk began counts. @return false: none. */
+CT_CHECKED_ONCE bool ct_walk_out(const struct ct_process_config *config, struct ct_walk *walk)
+{
+	if (!config || !walk)
+		return false;
+	for (int i = 0; i < CT_WALK_FRAMES_MAX && walk->looked_at < CT_WALK_FRAMES_MAX; i++) {
+		if (walk->looked_at++ && !ct_walk_next(walk))
+			return false;
+		if (!ct_in_library(config, walk->return_address))
+			return true;
+	}
+	return false;
+}
 
 /** @return false when there is no path. */
-static __always_inline bool ct_take_key(const struct pt_regs *regs, const struct ct_process_config *config,
+static __always_inline bool ct_take_key(const struct ct_process_config *config, struct ct_walk walk,
 					struct ct_path_key *key)
 {
-	__u64 frames[CT_PATH_KEY_FRAMES + 1] = {};
-	struct ct_walk walk;
-	__u64 found = 0;
+	int found = 0;
 
-	if (!ct_walk_begin(&walk, regs))
-		return false;
-	for (int i = 0; i < CT_WALK_FRAMES_MAX; i++) {
-		frames[found & CT_PATH_KEY_FRAMES] = walk.return_address;
-		found += 1 - ct_in_library(config, walk.return_address);
-		if (found >= CT_PATH_KEY_FRAMES || !ct_walk_next(&walk))
-			break;
-	}
-	frames[found & CT_PATH_KEY_FRAMES] = 0;
-	for (int i = 0; i < CT_PATH_KEY_FRAMES; i++)
-		key->frames[i] = frames[i];
+	for (; found < CT_PATH_KEY_FRAMES && ct_walk_out(config, &walk); found++)
+		key->frames[found] = walk.return_address;
 	return found != 0;
 }
 
-static __always_inline void ct_take_frames(const struct pt_regs *regs, const struct ct_process_config *config,
+static __always_inline void ct_take_frames(const struct ct_process_config *config, struct ct_walk walk,
 					   struct ct_event_stack *stack)
 {
-	struct ct_walk walk;
-	__u64 depth = 0;
+	int depth = 0;
 
-	if (!ct_walk_begin(&walk, regs))
-		return;
-	for (int i = 0; i < CT_WALK_FRAMES_MAX; i++) {
-		stack->frames[depth % CT_STACK_FRAMES_MAX] = walk.return_address;
-		depth += 1 - ct_in_library(config, walk.return_address);
-		if (depth >= CT_STACK_FRAMES_MAX || !ct_walk_next(&walk))
-			break;
-	}
-	if (depth < CT_STACK_FRAMES_MAX)
-		stack->frames[depth % CT_STACK_FRAMES_MAX] = 0;
+	for (; depth < CT_STACK_FRAMES_MAX && ct_walk_out(config, &walk); depth++)
+		stack->frames[depth] = walk.return_address;
 	stack->depth = (__u32)depth;
 }
 
@@ -162,14 +154,14 @@ static __always_inline struct ct_event_stack *ct_reserve_stack(void)
 	return stack;
 }
 
-/** @return the number of the call path that led to this probe, or 0. */
-static __always_inline __u32 ct_path(const struct pt_regs *regs, const struct ct_process_config *config)
+/** @return the number of the call path that begins where the walk stands, or 0. */
+CT_CHECKED_ONCE __u32 ct_path_of_walk(const struct ct_process_config *config, const struct ct_walk *walk)
 {
 	struct ct_path_key key = { .process = ct_current_process() };
 	struct ct_event_stack *stack;
 	__u32 *known;
 
-	if (!config->take_stacks || !ct_take_key(regs, config, &key))
+	if (!config || !walk || !ct_take_key(config, *walk, &key))
 		return 0;
 	known = bpf_map_lookup_elem(&paths, &key);
 	if (known)
@@ -177,8 +169,18 @@ static __always_inline __u32 ct_path(const struct pt_regs *regs, const struct ct
 	stack = ct_reserve_stack();
 	if (!stack)
 		return 0;
-	ct_take_frames(regs, config, stack);
+	ct_take_frames(config, *walk, stack);
 	return ct_publish_path(stack, &key);
+}
+
+/** @return the number of the call path that led to this probe, or 0. */
+static __always_inline __u32 ct_path(const struct pt_regs *regs, const struct ct_process_config *config)
+{
+	struct ct_walk walk;
+
+	if (!config->take_stacks || !ct_walk_begin(&walk, regs))
+		return 0;
+	return ct_path_of_walk(config, &walk);
 }
 
 /** @return the number of a path of which only one return address is known, or 0. */

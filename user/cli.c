@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
 	{ "run", CT_COMMAND_RUN },
 	{ "replay", CT_COMMAND_REPLAY },
+	{ "census", CT_COMMAND_CENSUS },
 	{ "check", CT_COMMAND_CHECK },
 };
 
@@ -140,6 +141,8 @@ static int check_complete(struct ct_options *options, struct ct_error *reterr)
 {
 	if (options->command == CT_COMMAND_WATCH && !options->pid)
 		return ct_error_set(reterr, -EINVAL, "which process? ctxtrace -p PID");
+	if (options->command == CT_COMMAND_CENSUS && !options->pid)
+		return ct_error_set(reterr, -EINVAL, "which process? ctxtrace census -p PID");
 	if (options->command == CT_COMMAND_REPLAY && !options->input)
 		return ct_error_set(reterr, -EINVAL, "which recording? ctxtrace replay FILE");
 	if (!options->outputs_count)
@@ -164,7 +167,7 @@ static void set_defaults(struct ct_options *options, enum ct_command command)
 {
 	*options = (struct ct_options){
 		.command = command,
-		.min_age_ns = (command == CT_COMMAND_RUN ? 1 : 10) * CT_NSEC_PER_SEC,
+		.min_age_ns = (command == CT_COMMAND_WATCH || command == CT_COMMAND_REPLAY ? 10 : 1) * CT_NSEC_PER_SEC,
 		.grace_ns = CT_NSEC_PER_SEC,
 		.max_contexts = 4000000,
 		.exit_code = 1,

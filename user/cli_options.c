@@ -7,7 +7,8 @@
 #include <errno.h>
 
 #define LIVE (CT_COMMAND_BIT(CT_COMMAND_WATCH) | CT_COMMAND_BIT(CT_COMMAND_RUN))
-#define JUDGING (LIVE | CT_COMMAND_BIT(CT_COMMAND_REPLAY))
+#define CENSUS CT_COMMAND_BIT(CT_COMMAND_CENSUS)
+#define JUDGING (LIVE | CENSUS | CT_COMMAND_BIT(CT_COMMAND_REPLAY))
 #define EVERYWHERE (JUDGING | CT_COMMAND_BIT(CT_COMMAND_CHECK))
 
 static int set_pid(struct ct_options *options, const char *value, struct ct_error *reterr)
@@ -123,7 +124,7 @@ static int set_version(struct ct_options *options, const char *value, struct ct_
 }
 
 const struct ct_option_row ct_option_rows[] = {
-	{ CT_OPTION_WHAT, 'p', "pid", "PID", CT_COMMAND_BIT(CT_COMMAND_WATCH) | CT_COMMAND_BIT(CT_COMMAND_CHECK), set_pid,
+	{ CT_OPTION_WHAT, 'p', "pid", "PID", CT_COMMAND_BIT(CT_COMMAND_WATCH) | CENSUS | CT_COMMAND_BIT(CT_COMMAND_CHECK), set_pid,
 	  "the process to watch" },
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
@@ -133,14 +134,14 @@ const struct ct_option_row ct_option_rows[] = {
 	  "text (default) or json; repeatable, F=FILE writes to FILE" },
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
 	  "where the report goes; default standard output" },
-	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE, set_record,
+	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
 	  "keep the event stream; `replay FILE` gives the same report" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
-	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING, set_why,
+	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },
-	{ CT_OPTION_RULES, 259, "min-age", "T", JUDGING, set_min_age,
+	{ CT_OPTION_RULES, 259, "min-age", "T", JUDGING & ~CENSUS, set_min_age,
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },
-	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING, set_grace,
+	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING & ~CENSUS, set_grace,
 	  "how long work may go on after its request ended (1s)" },
 	{ CT_OPTION_RULES, 258, "suppress", "FILE", JUDGING, set_suppress,
 	  "findings to leave out, one per line: KIND PATTERN-on-function" },

@@ -28,6 +28,8 @@ int main(int argc, char **argv)
 		return ct_agent_run(&options);
 	case CT_COMMAND_REPLAY:
 		return ct_agent_replay(&options);
+	case CT_COMMAND_CENSUS:
+		return ct_agent_census(&options);
 	case CT_COMMAND_CHECK:
 		return ct_agent_check(&options);
 	}

@@ -147,6 +147,7 @@ struct ct_window {
 	bool is_stripped;
 	bool has_begun;
 	bool has_ended;
+	bool is_target_gone; /**< It exited, whatever ended the window: all tasks are gone, and that says nothing. */
 	uint8_t end_reason;
 	uint64_t begin_ns;
 	uint64_t end_ns;
@@ -164,6 +165,12 @@ struct ct_window {
 	} providers[4];
 	size_t providers_count;
 };
+
+/** @return true for a window without a probe: everything in it comes from readings of the target's memory. */
+static inline bool ct_window_is_census(const struct ct_window *window)
+{
+	return window->providers_count == 1 && !window->providers[0].attach_points;
+}
 
 /** Caps, and what is worth counting. Zero fields take the defaults. */
 struct ct_tree_options {

@@ -53,7 +53,7 @@ def help_and_manual():
     text, _ = ctxtrace("-h")
     for heading in ("What to watch", "What comes out", "What counts", "exit status", "How much", "Examples:"):
         check(heading in text, f"no heading {heading}")
-    for command in ("-p PID", "run ", "replay ", "check "):
+    for command in ("-p PID", "run ", "replay ", "census ", "check "):
         check(f"ctxtrace {command}" in text, f"--help does not show {command}")
         check(f"*ctxtrace* {command.split()[0]}" in manual, f"the manual page does not show {command}")
     long = [line for line in text.splitlines() if len(line) > 100]

@@ -92,18 +92,16 @@ static void drop_task_points(struct ct_live *live)
 			ct_plan_remove(&live->plans[i], roles[j]);
 }
 
-/* A target whose memory cannot be asked is watched all the same: nothing is confirmed then, and -v says why. */
-static void prepare_census(struct ct_live *live)
+/*
+ * A target whose memory cannot be asked is watched all the same: nothing is confirmed then. `refused` says why, and is
+ * told once watching has begun: before that it may only be the first sign of a process that has ended.
+ */
+static void prepare_census(struct ct_live *live, struct ct_error *refused)
 {
-	struct ct_error error = CT_ERROR_INIT;
-
-	if (live->config.runtime != CT_RUNTIME_GO)
-		return;
-	if (ct_census_new((int)ct_target_pid(live->target), ct_target_binary(live->target),
-			  ct_target_load_bias(live->target), live->config.go.time_base_ns, &live->scanner.census,
-			  &error) &&
-	    !live->options->is_quiet)
-		fprintf(stderr, "ctxtrace: memory cannot be asked, nothing will be confirmed: %s\n", error.message);
+	if (live->config.runtime == CT_RUNTIME_GO)
+		ct_census_new((int)ct_target_pid(live->target), ct_target_binary(live->target),
+			      ct_target_load_bias(live->target), live->config.go.time_base_ns, &live->scanner.census,
+			      refused);
 }
 
 static int attach_plans(struct ct_live *live, struct ct_error *reterr)
@@ -136,7 +134,7 @@ static void tell_plan(const struct ct_plan *plan)
 	ct_text_done(&text);
 }
 
-static void tell_watching(const struct ct_live *live, uint64_t began_ns)
+static void tell_watching(const struct ct_live *live, uint64_t began_ns, const struct ct_error *no_census)
 {
 	const struct ct_attach_figures *figures = ct_attach_figures(live->attach);
 
@@ -150,10 +148,49 @@ static void tell_watching(const struct ct_live *live, uint64_t began_ns)
 	if (!live->options->is_quiet)
 		fprintf(stderr, "ctxtrace: watching %d (%zu probes, %llu ms)\n", (int)ct_target_pid(live->target),
 			points_of(live), (unsigned long long)((ct_clock_ns() - began_ns) / CT_NSEC_PER_MSEC));
+	if (no_census->code && !live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: memory cannot be asked, nothing will be confirmed: %s\n", no_census->message);
+}
+
+static int open_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_error no_plan = CT_ERROR_INIT;
+	int plans;
+
+	if (!ct_target_go_version(live->target)->minor) {
+		ct_error_set(reterr, -EOPNOTSUPP, "%s is no Go program: only a Go program's memory lists its contexts",
+			     ct_target_exe(live->target));
+		ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", (int)ct_target_pid(live->target));
+		return -EOPNOTSUPP;
+	}
+	// Nothing is attached; the plan knows the program's clock. Without one, deadlines are not known.
+	plans = ct_target_plan_all(live->target, &live->config, live->plans, CT_PLANS_MAX, &no_plan);
+	live->plans_count = plans > 0 ? (size_t)plans : 0;
+	live->config.runtime = CT_RUNTIME_GO;
+	return ct_census_new((int)ct_target_pid(live->target), ct_target_binary(live->target),
+			     ct_target_load_bias(live->target), live->config.go.time_base_ns, &live->scanner.census,
+			     reterr);
+}
+
+int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
+{
+	const struct ct_plan memory = { .provider = "memory" };
+	int rc = ct_target_open(pid, &live->target, reterr);
+
+	if (!rc)
+		rc = open_memory(live, reterr);
+	if (!rc)
+		rc = ct_privileges_drop(reterr);
+	if (!rc)
+		rc = push_target(live);
+	if (!rc)
+		rc = push_provider(live, &memory);
+	return rc ?: push_begin(live);
 }
 
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 {
+	struct ct_error no_census = CT_ERROR_INIT;
 	uint64_t began_ns = ct_clock_ns();
 	int rc = ct_target_open(pid, &live->target, reterr);
 
@@ -167,7 +204,7 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 		drop_task_points(live);
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
-		prepare_census(live);
+		prepare_census(live, &no_census);
 	if (!rc)
 		rc = attach_plans(live, reterr);
 	if (!rc)
@@ -181,7 +218,7 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	if (!rc)
 		rc = ct_live_listen(live);
 	if (!rc)
-		tell_watching(live, began_ns);
+		tell_watching(live, began_ns, &no_census);
 	return rc;
 }
 

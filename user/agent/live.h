@@ -46,6 +46,12 @@ struct ct_live {
 int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr);
 
 /**
+ * Open the target for a census: its memory, no probe; and drop privileges.
+ * @return 0, or negative errno told in reterr.
+ */
+int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr);
+
+/**
  * Open what the loop waits for. From here on SIGINT and SIGTERM end the window instead of the process, so this comes
  * before anybody is told that watching has begun. @return 0 or negative errno.
  */

@@ -32,6 +32,15 @@ static void tell_exec(struct ct_live *live)
 		fprintf(stderr, "ctxtrace: the target called exec: what was watched is gone\n");
 }
 
+/* What came first ended it: a signal that makes the command exit as well is a signal. */
+static void end_window(struct ct_live *live, enum ct_end_reason reason)
+{
+	if (live->is_over)
+		return;
+	live->is_over = true;
+	live->end_reason = reason;
+}
+
 /* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
 static int take(void *opaque, const struct ct_event *event)
 {
@@ -52,9 +61,8 @@ static int take(void *opaque, const struct ct_event *event)
 		tell_exec(live);
 		/* fallthrough */
 	case CT_EVENT_EXIT:
-		live->is_over = true;
 		live->has_exited = true;
-		live->end_reason = CT_END_TARGET_EXIT;
+		end_window(live, CT_END_TARGET_EXIT);
 		break;
 	default:
 		break;
@@ -120,10 +128,8 @@ static void on_timer(struct ct_live *live)
 		scan(live);
 	if (now_ns >= live->judge_ns)
 		judge(live, now_ns);
-	if (now_ns >= live->end_ns && !live->is_over) {
-		live->is_over = true;
-		live->end_reason = CT_END_DURATION;
-	}
+	if (now_ns >= live->end_ns)
+		end_window(live, CT_END_DURATION);
 }
 
 static void leave_at_once(int number)
@@ -140,8 +146,7 @@ static void on_signal(struct ct_live *live)
 
 	if (read(live->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	live->is_over = true;
-	live->end_reason = CT_END_SIGNAL;
+	end_window(live, CT_END_SIGNAL);
 	// What a terminal sends has reached the child as well; what somebody sends to us is meant for both.
 	if (live->child && info.ssi_code != SI_KERNEL)
 		kill(live->child, (int)info.ssi_signo);
@@ -156,9 +161,8 @@ static void on_signal(struct ct_live *live)
 static void on_exit_of_target(struct ct_live *live)
 {
 	drain(live);
-	live->is_over = true;
 	live->has_exited = true;
-	live->end_reason = CT_END_TARGET_EXIT;
+	end_window(live, CT_END_TARGET_EXIT);
 }
 
 static int watch_fd(struct ct_live *live, int fd, int error)

@@ -101,13 +101,14 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 	push(reading, &event, sizeof(event));
 }
 
-/* Is it lost, and old enough to be spoken of once a second reading agrees? */
+/* Is it lost for the first time, and old enough to be spoken of once a second reading agrees? */
 static bool is_suspicion(const struct reading *reading, const struct ct_context *context,
 			 const struct ct_census_context *seen)
 {
 	uint64_t age_ns = reading->result.began_ns - context->created_ns;
 
-	return seen->state == CT_OBSERVED_LOST && age_ns >= reading->pipeline->options->min_age_ns;
+	return seen->state == CT_OBSERVED_LOST && !(context->state & CT_CONTEXT_LOST_ONCE) &&
+	       age_ns >= reading->pipeline->options->min_age_ns;
 }
 
 /* Does memory say anything the stream has not said yet? */
@@ -177,8 +178,8 @@ static bool was_stranger(const struct ct_scanner *scanner, uint64_t address)
 }
 
 /*
- * Lost contexts the tree does not know: older than the attach. One that ended during the reading is unknown too, so
- * only what was lost in the reading before as well is told.
+ * Contexts the tree does not know: older than the attach. Of these the lost ones are told; and as one that ended during
+ * the reading is unknown too, only what was lost in the reading before as well. A census tells all of them.
  */
 static void compare_strangers(struct reading *reading)
 {
@@ -192,7 +193,13 @@ static void compare_strangers(struct reading *reading)
 	for (size_t i = 0; i < result->count && !reading->error; i++) {
 		const struct ct_census_context *seen = &result->contexts[i];
 
-		if (seen->state != CT_OBSERVED_LOST || ct_tree_find(reading->pipeline->tree, seen->address))
+		if (i % BREATH_CONTEXTS == 0)
+			breathe(reading);
+		if (ct_tree_find(reading->pipeline->tree, seen->address))
+			continue;
+		if (reading->scanner->tells_all)
+			push_observed(reading, seen);
+		if (reading->scanner->tells_all || seen->state != CT_OBSERVED_LOST)
 			continue;
 		if (was_stranger(reading->scanner, seen->address))
 			push_observed(reading, seen);

@@ -19,6 +19,7 @@ struct ct_scanner {
 	uint64_t cost_ns;	  /**< Of the last scan. */
 	uint64_t *strangers;	  /**< Addresses that were lost in the last scan and are not in the tree; sorted. */
 	size_t strangers_count;
+	bool tells_all;     /**< Tell every live context, not only what differs from the stream: there is no stream. */
 	bool is_suspicious; /**< The last scan found something lost that is not proven yet. */
 	char reason[160];   /**< Why the last scan was incomplete, or empty. */
 };

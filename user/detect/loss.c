@@ -164,6 +164,11 @@ void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *
 	const struct ct_site *site = ct_tree_site(input->tree, group->site);
 	bool is_go = input->window->runtime == CT_RUNTIME_GO;
 
+	if (group->site == CT_SITE_UNKNOWN && ct_window_is_census(input->window)) {
+		ct_text_addf(text, "memory does not tell where: watch the process, and the site is named as soon as it "
+				   "makes more: ctxtrace -p %u", input->window->pid);
+		return;
+	}
 	if (group->site == CT_SITE_UNKNOWN || !site || !site->frames) {
 		ct_text_addf(text, "nobody saw where %s made: attach before that (ctxtrace run) to learn the site",
 			     group->count > 1 ? "they were" : "it was");

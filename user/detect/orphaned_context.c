@@ -18,7 +18,7 @@ static bool is_candidate(const struct ct_detect_input *input, const struct ct_co
 		return false;
 	if (context->kind == CT_KIND_AFTER_FUNC || context->site == CT_SITE_UNKNOWN || input->is_weakened)
 		return false;
-	if (input->window->has_ended && input->window->end_reason == CT_END_TARGET_EXIT)
+	if (input->window->is_target_gone)
 		return false;
 	return input->window->runtime != CT_RUNTIME_GO || context->state & CT_CONTEXT_HELD;
 }

@@ -57,7 +57,7 @@ static void explain_collection(const struct ct_detect_input *input, struct ct_te
 		ct_text_add(why, "the last one seen ended by ");
 		ct_text_add_moment(why, input, last_ns);
 	}
-	if (input->window->has_ended && input->window->end_reason == CT_END_TARGET_EXIT)
+	if (input->window->is_target_gone)
 		ct_text_add(why, "; the target has exited: to decide, call runtime.GC() a few seconds before its end");
 	else
 		ct_text_add(why, "; to decide, let the target run until one has begun and ended (runtime.GC() forces "

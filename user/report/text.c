@@ -214,6 +214,34 @@ static void add_quality(const struct ct_snapshot *snapshot, struct ct_text *part
 	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) ? ": incomplete" : ": complete");
 }
 
+static void add_watch(const struct ct_snapshot *snapshot, struct ct_text *text, struct ct_text *part)
+{
+	ct_text_add(part, "  watched ");
+	ct_text_add_duration(part, ct_window_duration(snapshot));
+	ct_text_add(part, ", ");
+	ct_text_add_grouped(part, ct_tree_totals(snapshot->tree)->events);
+	ct_text_add(part, " events,");
+	add_part(text, LABEL_INDENT, part);
+	add_quality(snapshot, part);
+}
+
+/* "  memory read 2 times in 1.2 s: complete" */
+static void add_readings(const struct ct_snapshot *snapshot, struct ct_text *part)
+{
+	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
+
+	ct_text_add(part, "  memory read ");
+	ct_text_add_grouped(part, totals->scans + totals->failed_scans);
+	ct_text_add(part, " times in ");
+	ct_text_add_duration(part, ct_window_duration(snapshot));
+	if (totals->failed_scans) {
+		ct_text_add(part, ", ");
+		ct_text_add_grouped(part, totals->failed_scans);
+		ct_text_add(part, " not completely");
+	}
+	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) || totals->failed_scans ? ": incomplete" : ": complete");
+}
+
 static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	const struct ct_window *window = ct_tree_window(snapshot->tree);
@@ -226,13 +254,10 @@ static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 	ct_text_addf(text, "  pid %" PRIu32 "  ", window->pid);
 	ct_text_add_short(text, *window->runtime_version ? window->runtime_version : runtime, 20);
 	ct_text_add(text, window->is_stripped ? ", stripped" : "");
-	ct_text_add(&part, "  watched ");
-	ct_text_add_duration(&part, ct_window_duration(snapshot));
-	ct_text_add(&part, ", ");
-	ct_text_add_grouped(&part, ct_tree_totals(snapshot->tree)->events);
-	ct_text_add(&part, " events,");
-	add_part(text, LABEL_INDENT, &part);
-	add_quality(snapshot, &part);
+	if (ct_window_is_census(window))
+		add_readings(snapshot, &part);
+	else
+		add_watch(snapshot, text, &part);
 	add_part(text, LABEL_INDENT, &part);
 	ct_text_add(text, "\n");
 	ct_text_done(&part);
@@ -254,6 +279,11 @@ static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *tex
 	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
 
 	ct_text_add(text, "contexts  ");
+	if (ct_window_is_census(ct_tree_window(snapshot->tree))) {
+		ct_text_add_grouped(text, totals->live);
+		ct_text_add(text, " live\n");
+		return;
+	}
 	ct_text_add_grouped(text, totals->created);
 	ct_text_add(text, " created");
 	add_count(text, totals->ended[CT_REASON_EXPLICIT], "cancelled");
@@ -332,6 +362,14 @@ static bool has_leak(const struct ct_findings *findings)
 	return false;
 }
 
+/* Of contexts that live in a Go program only its memory can say that somebody will cancel them. */
+static bool is_unread(const struct ct_tree *tree)
+{
+	const struct ct_totals *totals = ct_tree_totals(tree);
+
+	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
+}
+
 /* "no leaks" is a promise: it is given only when nothing was lost and nothing is open. */
 static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
@@ -348,6 +386,8 @@ static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text
 		ct_text_add(text, "\n");
 	if (ct_tree_is_incomplete(snapshot->tree))
 		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
+	else if (is_unread(snapshot->tree))
+		ct_text_add(text, "no leak found, but the target's memory was never read completely: nothing is proven\n");
 	else
 		ct_text_add(text, findings->suppressed ? "no other leaks\n" : "no leaks\n");
 }

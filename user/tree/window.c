@@ -60,6 +60,7 @@ int ct_apply_end(struct ct_tree *tree, const struct ct_event *event, const struc
 	tree->window.has_ended = true;
 	tree->window.end_ns = event->header->time_ns;
 	tree->window.end_reason = (uint8_t)event->end->reason;
+	tree->window.is_target_gone |= event->end->reason == CT_END_TARGET_EXIT;
 	return 0;
 }
 
@@ -104,5 +105,6 @@ int ct_apply_exit(struct ct_tree *tree, const struct ct_event *event, const stru
 	(void)event;
 	(void)ret_context;
 	ct_tasks_close(tree);
+	tree->window.is_target_gone = true;
 	return 0;
 }

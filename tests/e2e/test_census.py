@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ctxtrace census`: contexts of known fates, found in memory to the object, without a probe."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import Skip, case, check, environment, main, note
+from e2e_go import DEFAULT, VERSIONS, build
+from e2e_process import Lines, Process, Target, demo
+
+STRIPPED = ("-trimpath", "-ldflags=-s -w")
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
+
+
+class Leaks(Process):
+    """tests/targets/census_leaks: its only line is the truth; it ends with its input."""
+
+    def __init__(self, command):
+        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.lines = Lines(self.process.stdout)
+        with self.ended_on_failure():
+            self.truth = json.loads(self.lines.wait("the truth", lambda line: line.startswith("{"), 60))
+
+
+def run(*arguments, status=0, prefix=()):
+    line = [*prefix, environment("CTXTRACE_BIN"), *[str(word) for word in arguments]]
+    note("+ " + " ".join(line))
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+    check(done.returncode == status, f"status {done.returncode}, not {status}: {done.stderr[-2000:]}")
+    return done
+
+
+def need_memory():
+    """Reading another process takes CAP_SYS_PTRACE, or the kernel's leave to read one's own."""
+    if os.geteuid() != 0:
+        raise Skip("reads the memory of processes that it did not start; root is needed")
+
+
+def expect_truth(report, truth):
+    findings = report["findings"]
+    found = {(f["kind"], *sorted(f["retained_by"])): f["count"] for f in findings}
+    wanted = {("lost-cancel", "parent"): truth["lost"] + truth["wrapped"],
+              ("leaked-timer", "parent", "timer"): truth["lost_time"],
+              ("lost-cancel", "goroutine"): truth["foreign"]}
+    check(found == wanted, f"found {found}, truth {wanted}")
+    check(all(f["confidence"] == "confirmed" and f["site"]["unknown"] for f in findings), f"not all proven: {findings}")
+    # and the one foreign parent, which is no context of the library
+    check(report["contexts"]["live"] == truth["live"] + 1, f"live {report['contexts']['live']} of {truth['live']}")
+    check(report["contexts"]["created"] == 0 and report["quality"]["scans"] == 2, f"not a census: {report}")
+    check(report["providers"] == [{"name": "memory", "attach_points": 0}], f"providers {report['providers']}")
+
+
+def exact(version=DEFAULT, flags=()):
+    need_memory()
+    with Leaks([build("./census_leaks", version, flags)]) as target:
+        report = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+        expect_truth(report, target.truth)
+
+
+@case("go1.26")
+def go1_26():
+    exact()
+
+
+@case("go1.21_stripped")
+def go1_21_stripped():
+    exact(VERSIONS["1.21"], STRIPPED)
+
+
+@case("go1.23")
+def go1_23():
+    exact(VERSIONS["1.23"])
+
+
+@case("go1.25_pie")
+def go1_25_pie():
+    exact(VERSIONS["1.25"], ("-buildmode=pie",))
+
+
+@case("go1.27_pie_stripped")
+def go1_27_pie_stripped():
+    exact(VERSIONS["1.27"], ("-buildmode=pie", *STRIPPED))
+
+
+@case("unprivileged")
+def unprivileged():
+    """The target's own user may, where the kernel's ptrace rules let it; anybody else is refused with a remedy."""
+    need_memory()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        copies = [pathlib.Path(directory) / name for name in ("target", "ctxtrace")]
+        for source, copy in zip((build("./census_leaks"), environment("CTXTRACE_BIN")), copies):
+            copy.write_bytes(pathlib.Path(source).read_bytes())
+            copy.chmod(0o755)
+        scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+        if scope.exists() and scope.read_text().strip() != "0":
+            raise Skip(f"{scope} forbids reading other processes of the same user")
+        with Leaks([*NOBODY, copies[0]]) as target:
+            done = subprocess.run([*NOBODY, copies[1], "census", "-p", str(target.pid), "-f", "json"],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            check(done.returncode == 0, f"status {done.returncode}: {done.stderr}")
+            expect_truth(json.loads(done.stdout), target.truth)
+        with Leaks([copies[0]]) as target:
+            done = subprocess.run([*NOBODY, copies[1], "census", "-p", str(target.pid)],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            check(done.returncode == 3 and not done.stdout, f"status {done.returncode}: {done.stdout[:200]}")
+            check(len(done.stderr.splitlines()) == 1 and "CAP_SYS_PTRACE" in done.stderr, f"said {done.stderr}")
+
+
+@case("report")
+def report():
+    """Text, exit rules and the recording are those of a watched window."""
+    need_memory()
+    with tempfile.TemporaryDirectory() as directory, Leaks([build("./census_leaks")]) as target:
+        kept = os.path.join(directory, "census.ctx")
+        text = run("census", "-p", target.pid, "--record", kept, "--fail-on", "leak", status=1).stdout
+        check("memory read 2 times" in text and f"ctxtrace -p {target.pid}" in text, f"text: {text}")
+        check(max(map(len, text.splitlines())) <= 100, "a line is longer than 100 columns")
+        again = run("replay", kept, "--min-age", "1s").stdout
+        check(again == text, f"the replay differs:\n{again}")
+
+
+@case("correct_server")
+def correct_server():
+    """A busy correct program: contexts in the middle of being made or ended are never a proof."""
+    need_memory()
+    with Target([build("./go_server"), "-rate", 1000]) as target:
+        for _ in range(15):
+            seen = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+            check(seen["quality"]["failed_scans"] == 0, f"not read completely: {seen['quality']}")
+            check(seen["findings"] == [], f"correct code was accused: {seen['findings']}")
+            check(seen["contexts"]["live"] > 10, "the server's contexts are missing")
+        truth = target.end()
+    check(truth["errors"] == 0, f"the server failed {truth['errors']} times")
+
+
+@case("refused")
+def refused():
+    with demo("service") as target:
+        done = run("census", "-p", target.pid, status=3)
+    check(not done.stdout and len(done.stderr.splitlines()) == 1 and "Go program" in done.stderr, done.stderr)
+    done = run("census", status=2)
+    check("census -p PID" in done.stderr and not done.stdout, done.stderr)
+    done = run("census", "-p", os.getpid(), "--min-age", "3s", status=2)
+    check("--min-age" in done.stderr and not done.stdout, done.stderr)
+
+
+if __name__ == "__main__":
+    main()

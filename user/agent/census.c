@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `ctxtrace census`: the live contexts as the target's memory has them, without a probe. The same stream as a watched
+ * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
+ */
+#include "agent/agent.h"
+#include "agent/clock.h"
+#include "agent/live.h"
+#include "agent/output.h"
+#include "provider/target.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Two readings make a proof. More only while something was lost for the first time. */
+#define READINGS_MIN 2
+#define READINGS_MAX 4
+#define PAUSE_MS 1050 /* a context in the middle of being made or ended is so for microseconds */
+
+static void nothing_to_drain(void *opaque)
+{
+	(void)opaque;
+}
+
+static int read_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+	int rc = 0;
+
+	live->scanner.tells_all = true;
+	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
+		if (i && poll(&exit_of_target, 1, PAUSE_MS) > 0)
+			rc = -ESRCH;
+		if (!rc)
+			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
+	}
+	if (rc == -ESRCH)
+		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",
+				    (int)ct_target_pid(live->target));
+	return rc ? ct_error_set(reterr, rc, "cannot read the memory of process %d: %s",
+				 (int)ct_target_pid(live->target), strerror(-rc)) :
+		    0;
+}
+
+static int end_window(struct ct_live *live)
+{
+	const struct ct_event_end event = {
+		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_END },
+		.reason = CT_END_DURATION,
+	};
+
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .end = &event, .bytes = sizeof(event) });
+}
+
+/* What could be read of a program that is at odds with itself is told, but nobody shall take it for the whole. */
+static void warn_incomplete(const struct ct_live *live)
+{
+	if (*live->scanner.reason && !live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: the memory could not be read completely: %s\n", live->scanner.reason);
+}
+
+static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
+{
+	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
+		return -CT_STATUS_USAGE;
+	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error) || end_window(live))
+		return -CT_STATUS_ATTACH;
+	warn_incomplete(live);
+	return ct_conclude(live->pipeline, outputs);
+}
+
+int ct_agent_census(const struct ct_options *options)
+{
+	struct ct_outputs outputs = { 0 };
+	struct ct_pipeline pipeline = { 0 };
+	struct ct_live live = { .options = options, .pipeline = &pipeline };
+	struct ct_error error = CT_ERROR_INIT;
+	int status = census(&live, &outputs, &error);
+
+	if (status < 0)
+		ct_complain(&error);
+	ct_live_done(&live);
+	ct_outputs_done(&outputs);
+	ct_pipeline_done(&pipeline);
+	return status < 0 ? -status : status;
+}
