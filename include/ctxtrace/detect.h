@@ -46,12 +46,12 @@ struct ct_finding {
 	uint32_t site;	       /**< Index of the creation site; CT_SITE_UNKNOWN for contexts older than the attach. */
 	uint8_t context_kind;  /**< With an unknown site, kind and parent are what is known (the report's `group`). */
 	uint64_t parent_id;    /**< Parent shared by all, 0 when they have several or none. */
-	uint64_t count;	       /**< Contexts the finding speaks of. */
+	uint64_t count;	       /**< Contexts the finding speaks of, ended ones too where the proof outlives them. */
 	uint64_t live;	       /**< Of these still alive. */
-	uint64_t oldest_ns;    /**< Age of the oldest. */
+	uint64_t oldest_ns;    /**< Age of the oldest, or the lifetime of one that ended, whichever is longer. */
 	uint64_t rate_per_min_milli; /**< Contexts per minute, times 1000: integers compare exactly. */
 	uint8_t retained_by;   /**< CT_RETAINED_ bits, all that occur. */
-	uint64_t retained_bytes; /**< Estimate. */
+	uint64_t retained_bytes; /**< Estimate; of the live ones. */
 	uint32_t examples[CT_EXAMPLES_MAX]; /**< Context indices, oldest first. */
 	uint32_t examples_count;
 	char evidence[CT_SENTENCE_BYTES]; /**< Which rule, which times. One sentence. */

@@ -98,13 +98,38 @@ static void count_end(struct model *model, struct model_context *context, uint8_
 	model->paths[context->path].ended[reason]++;
 }
 
-static void end(struct model *model, int index, uint8_t reason, bool is_inferred)
+static bool is_cancellable(uint8_t kind)
+{
+	return kind == CT_KIND_CANCEL || kind == CT_KIND_DEADLINE || kind == CT_KIND_AFTER_FUNC ||
+	       kind == CT_KIND_UNKNOWN;
+}
+
+/* An abandoned context that something kept, and that its owner did not end. */
+static uint8_t loss_of(const struct model *model, const struct model_context *context, uint8_t reason, uint64_t now_ns)
+{
+	const struct model_context *parent = context->parent < 0 ? NULL : &model->contexts[context->parent];
+	bool is_kept = reason == CT_REASON_PARENT ||
+		       (parent && parent->is_live && !context->is_detached && is_cancellable(parent->kind));
+	bool is_timed = context->kind == CT_KIND_DEADLINE && (reason == CT_REASON_DEADLINE || !context->deadline_ns ||
+							      context->deadline_ns > now_ns);
+
+	if (!context->is_abandoned || context->created_ns < model->gap_to_ns || reason == CT_REASON_EXPLICIT ||
+	    !context->path || (context->kind != CT_KIND_CANCEL && context->kind != CT_KIND_DEADLINE))
+		return CT_LOSS_END;
+	return is_timed ? CT_LOSS_TIMER : is_kept ? CT_LOSS_CANCEL : CT_LOSS_END;
+}
+
+static void end(struct model *model, int index, uint8_t reason, bool is_inferred, uint64_t now_ns)
 {
 	struct model_context *context = &model->contexts[index];
+	uint8_t loss = loss_of(model, context, reason, now_ns);
 
 	count_end(model, context, reason);
+	if (loss != CT_LOSS_END)
+		model->paths[context->path].losses[loss]++;
 	forget_ended(model, context->address);
-	model->ended[model->ended_count++] = (struct model_ended){context->address, context->path, reason, is_inferred};
+	model->ended[model->ended_count++] =
+		(struct model_ended){context->address, context->path, reason, is_inferred, loss};
 	model->grouped += reason != CT_REASON_FREED;
 	let_go(model, index);
 }
@@ -157,7 +182,7 @@ static int apply_create(struct model *model, const struct ct_event_create *creat
 		return 0;
 	old = find_live(model, create->context);
 	if (old >= 0)
-		end(model, old, CT_REASON_FREED, false);
+		end(model, old, CT_REASON_FREED, false, create->header.time_ns);
 	parent = parent_of(model, create);
 	index = add(model, create->context, create->header.time_ns);
 	context = &model->contexts[index];
@@ -178,11 +203,14 @@ static int apply_create(struct model *model, const struct ct_event_create *creat
 	return 0;
 }
 
-static void count_call(struct model *model, const struct model_ended *ended)
+static void count_call(struct model *model, struct model_ended *ended)
 {
 	model->totals.cancel_called++;
 	if (!ended)
 		return;
+	if (ended->loss != CT_LOSS_END)
+		model->paths[ended->path].losses[ended->loss]--;
+	ended->loss = CT_LOSS_END;
 	model->paths[ended->path].cancel_called++;
 	model->grouped_late += ended->reason != CT_REASON_FREED;
 }
@@ -206,8 +234,8 @@ static void apply_cancel(struct model *model, const struct ct_event_cancel *canc
 		parent = model->contexts[index].parent;
 		if (cancel->header.flags & CT_CANCEL_BORN && cancel->reason == CT_REASON_PARENT && parent >= 0 &&
 		    model->contexts[parent].is_live && model->contexts[parent].is_adopted)
-			end(model, parent, CT_REASON_FREED, false);
-		end(model, index, cancel->reason, false);
+			end(model, parent, CT_REASON_FREED, false, cancel->header.time_ns);
+		end(model, index, cancel->reason, false, cancel->header.time_ns);
 	}
 }
 
@@ -226,16 +254,16 @@ static void apply_cancel_call(struct model *model, const struct ct_event_cancel_
 	int index = find_live(model, call->context);
 
 	if (index >= 0)
-		end(model, index, missed_reason(model, index, call->header.time_ns), true);
+		end(model, index, missed_reason(model, index, call->header.time_ns), true, call->header.time_ns);
 	count_call(model, find_ended(model, call->context));
 }
 
-static void apply_free(struct model *model, uint64_t address)
+static void apply_free(struct model *model, uint64_t address, uint64_t now_ns)
 {
 	int index = find_live(model, address);
 
 	if (index >= 0)
-		end(model, index, CT_REASON_FREED, false);
+		end(model, index, CT_REASON_FREED, false, now_ns);
 	else
 		forget_ended(model, address);
 }
@@ -340,7 +368,7 @@ int model_apply(struct model *model, const struct ct_event *event)
 		apply_cancel_call(model, event->cancel_call);
 		break;
 	case CT_EVENT_FREE:
-		apply_free(model, event->context->context);
+		apply_free(model, event->context->context, now_ns);
 		break;
 	case CT_EVENT_ABANDON:
 		context = known(model, event->context->context, now_ns);

@@ -37,6 +37,7 @@ struct model_ended {
 	uint32_t path;
 	uint8_t reason;
 	bool is_inferred;
+	uint8_t loss; /**< What it was counted as; CT_LOSS_END none. */
 };
 
 struct model_task {
@@ -52,6 +53,7 @@ struct model_path {
 	uint64_t cancel_called;
 	uint64_t todo_rooted;
 	uint64_t ended[CT_REASON_END];
+	uint64_t losses[CT_LOSS_END];
 };
 
 /** All of it. */

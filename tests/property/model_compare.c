@@ -127,6 +127,10 @@ static const char *compare_site(const struct model *model, const struct ct_site 
 		if (site->ended[reason] != path->ended[reason])
 			return differ("path %u ended %" PRIu64 " by %s, should %" PRIu64, site->path,
 				      site->ended[reason], ct_cancel_reason_name((uint8_t)reason), path->ended[reason]);
+	for (unsigned int loss = 0; loss < CT_LOSS_END; loss++)
+		if (site->losses[loss].count != path->losses[loss])
+			return differ("path %u has %" PRIu64 " losses of kind %u, should have %" PRIu64, site->path,
+				      site->losses[loss].count, loss, path->losses[loss]);
 	if (site->created != path->created || site->live != path->live || site->todo_rooted != path->todo_rooted ||
 	    site->cancel_called != path->cancel_called)
 		return differ("path %u counts otherwise", site->path);

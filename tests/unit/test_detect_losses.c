@@ -84,7 +84,7 @@ static void some_alive(void **state)
 	assert_int_equal(finding->examples_count, 2);
 	assert_int_equal(finding->rate_per_min_milli, 5 * 60 * 1000 / 20);
 	assert_non_null(strstr(finding->evidence, "none of 5 was ever cancelled by its owner"));
-	assert_non_null(strstr(finding->evidence, "exists any more; 3 of them have ended since, the others are kept by"));
+	assert_non_null(strstr(finding->evidence, "exists any more; 3 of them have ended since, the others are kept "));
 	story_end(&story, &findings);
 
 	begin(&story, CT_KIND_CANCEL, 2, 2);
@@ -106,7 +106,8 @@ static void severity_counts_the_losses(void **state)
 	(void)state;
 	begin(&story, CT_KIND_CANCEL, 50, 1);
 	findings = story_detect(&story);
-	assert_int_equal(only(&findings, CT_FINDING_LOST_CANCEL)->severity, CT_SEVERITY_LEAK); // live, and made again
+	finding = only(&findings, CT_FINDING_LOST_CANCEL);
+	assert_int_equal(finding->severity, CT_SEVERITY_LEAK); // live, and made again
 	ct_findings_done(&findings);
 	end_first(&story, 1, CT_REASON_PARENT);
 	findings = story_detect(&story);
@@ -178,8 +179,9 @@ static void weak_ones_are_not_mixed_with_them(void **state)
 	assert_int_equal(findings.list[0].confidence, CT_CONFIDENCE_CONFIRMED);
 	assert_int_equal(findings.list[0].count, 2);
 	assert_int_equal(findings.list[0].live, 0);
-	assert_string_equal(findings.list[0].evidence, "the last user reference of each of 2 was dropped without cancel; "
-						       "all ended later, with their parent");
+	assert_string_equal(findings.list[0].evidence,
+			    "the last user reference of each of 2 was dropped without cancel; all ended later, with their "
+			    "parent");
 	assert_int_equal(findings.list[1].confidence, CT_CONFIDENCE_SUSPECTED);
 	assert_int_equal(findings.list[1].count, 2);
 	assert_int_equal(findings.list[1].live, 2);

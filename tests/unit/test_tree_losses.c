@@ -119,7 +119,8 @@ static void proof_takes_two_readings(void **state)
 	tale_end(&tale);
 	lose(&tale); // a third one takes it back
 	tell(&tale, "+0 scan_begin scan=3 began=-10ms flags=complete\n"
-		    "+0 observed context=0x20 parent=0x10 scan=3 kind=cancel parent_kind=cancel state=held retained=parent\n"
+		    "+0 observed context=0x20 parent=0x10 scan=3 kind=cancel parent_kind=cancel state=held "
+		    "retained=parent\n"
 		    "+0 observed context=0x30 parent=0x10 scan=3 kind=deadline parent_kind=cancel state=unretained\n"
 		    "+0 scan_end scan=3 began=-10ms flags=complete\n"
 		    "+1s cancel context=0x20 reason=parent\n"
