@@ -9,6 +9,23 @@
 
 #include "maps.bpf.h"
 
+/** Never set. The verifier knows, and takes away what depends on it. */
+const volatile __u32 ct_never __attribute__((weak)) = 0;
+
+/**
+ * Every uprobe program begins with this: its variables stay on the stack of the thread it runs on.
+ *
+ * Linux 6.13 and newer put frames of 64 bytes and more on a stack per CPU, in the belief that no program of this type
+ * is begun again on a CPU before it has ended. A uprobe program can be preempted, and the next thread that hits a probe
+ * there overwrites what it knew: events go wrong, and a pointer found to be good is NULL, in the kernel (Linux 7.3).
+ * Programs that may make a tail call are spared; so each has one, which is looked for before dead code is removed.
+ */
+static __always_inline void ct_keep_stack(void *regs)
+{
+	if (ct_never)
+		bpf_tail_call(regs, NULL, 0);
+}
+
 /** Add one to a counter of this CPU. */
 static __always_inline void ct_count(enum ct_counter counter)
 {

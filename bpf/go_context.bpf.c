@@ -128,6 +128,7 @@ int go_begin(struct pt_regs *regs)
 	const struct ct_process_config *config;
 	struct go_create create;
 
+	ct_keep_stack(regs);
 	if (cookie & CT_COOKIE_AT_STACK_CHECK && ct_go_will_grow(regs))
 		return 0;
 	config = ct_current_config();
@@ -150,6 +151,7 @@ int go_end(struct pt_regs *regs)
 	__u64 cookie = bpf_get_attach_cookie(regs);
 	const struct ct_process_config *config;
 
+	ct_keep_stack(regs);
 	if (cookie & CT_COOKIE_AT_STACK_CHECK && ct_go_will_grow(regs))
 		return 0;
 	config = ct_current_config();

@@ -215,6 +215,7 @@ int c_begin(struct pt_regs *regs)
 {
 	const struct ct_process_config *config = ct_current_config();
 
+	ct_keep_stack(regs);
 	if (!config)
 		return 0;
 	switch (CT_COOKIE_ROLE(bpf_get_attach_cookie(regs))) {
@@ -236,6 +237,7 @@ int c_end(struct pt_regs *regs)
 {
 	const struct ct_process_config *config = ct_current_config();
 
+	ct_keep_stack(regs);
 	if (!config)
 		return 0;
 	switch (CT_COOKIE_ROLE(bpf_get_attach_cookie(regs))) {

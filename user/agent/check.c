@@ -103,7 +103,9 @@ static void print_machine(bool is_multi, const char *missing)
 	struct utsname system = { 0 };
 
 	uname(&system);
-	if (strstr(missing, "CAP_BPF"))
+	if (ct_attach_try_kernel(NULL))
+		printf("kernel %s: no links, it is too old\n", system.release);
+	else if (strstr(missing, "CAP_BPF"))
 		printf("kernel %s: which links it takes can only be tried with CAP_BPF\n", system.release);
 	else
 		printf("kernel %s: probes attach by %s links\n", system.release,
@@ -122,7 +124,7 @@ static int judge_machine(const char *missing, struct ct_error *error)
 	if (access(KERNEL_TYPES, R_OK))
 		return ct_error_set(error, -errno, "attaching needs the kernel's type information, %s: %s",
 				    KERNEL_TYPES, strerror(errno));
-	return 0;
+	return ct_attach_try_kernel(error);
 }
 
 int ct_agent_check(const struct ct_options *options)

@@ -147,12 +147,23 @@ static int prepare_programs(const struct attaching *attaching, struct ctxtrace_b
 	return err;
 }
 
+// Before Linux 6.1 a tracing program that adds to such a map allocates in bad places, and the kernel log says so. Where
+// links are multi it is surely newer; elsewhere 7 MiB are taken at once.
+static int prepare_maps(const struct attaching *attaching, struct ctxtrace_bpf *skeleton)
+{
+	int err;
+
+	if (attaching->attach->figures.is_multi)
+		return 0;
+	err = bpf_map__set_map_flags(skeleton->maps.links, 0);
+	return err ? err : bpf_map__set_map_flags(skeleton->maps.closure_calls, 0);
+}
+
 static int load(const struct attaching *attaching, uint32_t ring_bytes)
 {
 	struct ctxtrace_bpf *skeleton;
 	int err;
 
-	libbpf_set_print(print_nothing);
 	skeleton = ctxtrace_bpf__open();
 	attaching->attach->skeleton = skeleton;
 	if (!skeleton)
@@ -160,6 +171,8 @@ static int load(const struct attaching *attaching, uint32_t ring_bytes)
 	err = set_ring(skeleton, ring_bytes);
 	if (!err)
 		err = prepare_programs(attaching, skeleton);
+	if (!err)
+		err = prepare_maps(attaching, skeleton);
 	if (!err)
 		err = ctxtrace_bpf__load(skeleton);
 	return err ? ct_load_refused(err, attaching->attach->figures.is_multi, attaching->reterr) : 0;
@@ -241,6 +254,9 @@ static int run(struct attaching *attaching, const struct ct_process_config *conf
 	uint64_t began_ns = now_ns();
 	int err = check_plans(attaching);
 
+	if (err)
+		return err;
+	err = ct_attach_try_kernel(attaching->reterr);
 	if (err)
 		return err;
 	attach->figures.is_multi = !(options && options->force_perf) && ct_link_has_multi();
@@ -336,6 +352,12 @@ int ct_attach_counters_fd(const struct ct_attach *attach)
 const struct ct_attach_figures *ct_attach_figures(const struct ct_attach *attach)
 {
 	return &attach->figures;
+}
+
+int ct_attach_try_kernel(struct ct_error *reterr)
+{
+	libbpf_set_print(print_nothing);
+	return ct_link_has_cookies() ? 0 : ct_kernel_refused(reterr);
 }
 
 bool ct_attach_has_multi(void)

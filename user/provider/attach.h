@@ -72,5 +72,12 @@ int ct_attach_counters_fd(const struct ct_attach *attach);
 /** What it came to, borrowed. */
 const struct ct_attach_figures *ct_attach_figures(const struct ct_attach *attach);
 
+/**
+ * Has this kernel what every attach needs? Found by trying; where that is not allowed, loading will say so.
+ *
+ * @return 0, or -EOPNOTSUPP: what it lacks, and which has it.
+ */
+int ct_attach_try_kernel(struct ct_error *reterr);
+
 /** Does this kernel take uprobe_multi links? Found by trying, needs CAP_BPF. */
 bool ct_attach_has_multi(void);

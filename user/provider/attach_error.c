@@ -37,13 +37,24 @@ int ct_link_refused(int code, const struct ct_plan *plan, const struct ct_attach
 	return code;
 }
 
-// The verifier says EACCES; what forbids bpf(2) as a whole says EPERM.
+int ct_kernel_refused(struct ct_error *reterr)
+{
+	struct utsname system = { 0 };
+
+	uname(&system);
+	ct_error_set(reterr, -EOPNOTSUPP,
+		     "attaching: Linux %s cannot tell a program which probe was hit (bpf_get_attach_cookie)", system.release);
+	ct_error_hint(reterr, "Linux 5.15 or newer is needed");
+	return -EOPNOTSUPP;
+}
+
+// The verifier says EACCES, or E2BIG when it gives up; what forbids bpf(2) as a whole says EPERM.
 static bool is_of_verifier(int code, bool is_multi)
 {
 	char names[160];
 
 	ct_capabilities_missing(is_multi, names, sizeof(names));
-	return code == -EACCES && !names[0];
+	return (code == -EACCES || code == -E2BIG) && !names[0];
 }
 
 int ct_load_refused(int code, bool is_multi, struct ct_error *reterr)
@@ -63,6 +74,6 @@ int ct_load_refused(int code, bool is_multi, struct ct_error *reterr)
 		ct_error_hint(reterr, "the kernel needs its type information: /sys/kernel/btf/vmlinux "
 				      "(CONFIG_DEBUG_INFO_BTF)");
 	else
-		ct_error_hint(reterr, "Linux 6.1 or newer is needed; `ctxtrace check` shows what this kernel has");
+		ct_error_hint(reterr, "Linux 5.15 or newer is needed; `ctxtrace check` shows what this kernel has");
 	return code;
 }

@@ -102,6 +102,11 @@ bool ct_link_has_multi(void)
 	return create_multi(&attributes) == -EBADF;
 }
 
+bool ct_link_has_cookies(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) != 0;
+}
+
 static int uprobe_event_type(uint32_t *ret_type)
 {
 	_ct_fclose_ FILE *file = fopen(UPROBE_TYPE_FILE, "re");

@@ -41,9 +41,15 @@ void ct_link_done(struct ct_link_fds *fds);
 /** Does the kernel take uprobe_multi links? */
 bool ct_link_has_multi(void);
 
+/** Can a program ask for the cookie of the probe it runs at (Linux 5.15)? True also where trying is not allowed. */
+bool ct_link_has_cookies(void);
+
 /** Tell why a point (NULL: several) of a plan could not be probed. @return `code`. */
 int ct_link_refused(int code, const struct ct_plan *plan, const struct ct_attach_point *point, bool is_multi,
 		    struct ct_error *reterr);
+
+/** Tell that the kernel has no cookies. @return -EOPNOTSUPP. */
+int ct_kernel_refused(struct ct_error *reterr);
 
 /** Tell why the kernel side could not be loaded. @return `code`. */
 int ct_load_refused(int code, bool is_multi, struct ct_error *reterr);

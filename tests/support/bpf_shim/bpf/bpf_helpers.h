@@ -40,4 +40,5 @@
 #define bpf_get_current_pid_tgid()	     shim_pid_tgid()
 #define bpf_get_smp_processor_id()	     shim_cpu()
 #define bpf_get_attach_cookie(regs)	     shim_cookie(regs)
+#define bpf_tail_call(regs, map, index)	     ((void)(regs))
 #define bpf_ktime_get_ns()		     shim_time_ns()
