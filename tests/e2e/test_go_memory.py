@@ -83,6 +83,31 @@ def dropped_before_attach():
     report.expect(found[0]["site"]["frames"] == [], "a site nobody saw has no frames")
 
 
+def unknown_site(report):
+    """What is known of the contexts nobody saw being made."""
+    return next(site for site in report["sites"] if not site["frames"])
+
+
+@case("held_before_attach")
+def held_before_attach():
+    """The tree is complete at once: the ends of what is older than the attach are the ends of something known."""
+    need_bpf()
+    with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
+        target.tell("go")
+        with Agent(*WATCH, pid=target.pid) as agent:
+            time.sleep(3)
+            target.tell("close")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    expect_silent(report)
+    report.expect(report["quality"]["unmatched"] == 0, "ends of contexts that memory had shown")
+    report.expect(report["quality"]["adopted"] == CONNECTIONS + 1, "the connections and their listener")
+    report.expect(report["contexts"]["peak_live"] == CONNECTIONS + 1, "they lived all at once")
+    report.expect(report["contexts"]["created"] == 0, "nothing was made in the window")
+    report.expect(unknown_site(report)["live"] == 1 and report["contexts"]["live"] == 1, "only the listener lives on")
+
+
 def peak_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -108,6 +133,52 @@ def million():
     expect_silent(report)
     check(before < 400 * 1024, f"{before} KiB for a million live contexts")
     check(seconds < 20, f"{seconds:.1f} s until the report")
+
+
+def watch_older(count, *options):
+    """(report, peak KiB, bytes of the recording) of a target that made `count` connections before the attach."""
+    with Target([build("./go_held"), "-count", count]) as target:
+        target.tell("go")
+        with Agent("-d", "6s", "--min-age", "1s", "--record", "all.rec", *options, pid=target.pid, relative=True) as agent:
+            time.sleep(5)
+            peak = peak_kib(agent.pid)
+            report = agent.finish()
+            size = (pathlib.Path(agent.directory) / "all.rec").stat().st_size
+        target.end()
+    note(f"{count} older contexts: peak {peak / 1024:.0f} MiB, recording {size / 1e6:.1f} MB")
+    return report, peak, size
+
+
+@case("million_before_attach")
+def million_before_attach():
+    """A million contexts older than the attach: adopted once, not told again and again."""
+    need_bpf()
+    count = 1000000
+    report, peak, size = watch_older(count)
+    report.expect_complete()
+    expect_silent(report)
+    report.expect(report["contexts"]["live"] == count + 1, "not every context is live")
+    report.expect(report["quality"]["adopted"] == count + 1, "the connections and their listener, each once")
+    check(peak < 400 * 1024, f"{peak} KiB for a million older contexts")
+    check(size < 40e6, f"a recording of {size} bytes")
+
+
+@case("capped_before_attach")
+def capped_before_attach():
+    """What is older takes half of --max-contexts at most: what is made in the window has room."""
+    need_bpf()
+    with Target([build("./go_held"), "-count", 500]) as target:
+        target.tell("go")
+        with Agent("--max-contexts", 800, "-d", "6s", pid=target.pid) as agent:
+            time.sleep(2)
+            adopted_first = 400
+            target.tell("close")
+            report = agent.finish()
+        target.end()
+    report.expect(report["quality"]["adopted"] == 501, "each end is of one adopted, then or now")
+    report.expect(report["contexts"]["peak_live"] == adopted_first, "half of the cap")
+    report.expect(report["quality"]["refused"] == 0, "nothing was refused")
+    report.expect(report["quality"]["unmatched"] == 101 - report["contexts"]["live"], "the rest was not known")
 
 
 @case("defer_loop")

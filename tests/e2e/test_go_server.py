@@ -38,6 +38,21 @@ def correct():
     watch_correct(20, 2000)
 
 
+@case("adopted")
+def adopted():
+    """Of the contexts a busy server had at the attach, those are live in the end that really are."""
+    need_bpf()
+    workers = 16
+    with Target([build("./go_server"), "-rate", 1000, "-workers", workers]) as server:
+        with Agent("-d", "10s", pid=server.pid) as agent:
+            report = agent.finish()
+        server.end()
+    report.expect_complete()
+    report.expect_nothing_confirmed()
+    live = next(site["live"] for site in report["sites"] if not site["frames"])
+    report.expect(live == workers + 1, f"{live} adopted ones live: the server's life and a connection a worker, not more")
+
+
 @case("soak_correct")
 def soak_correct():
     if os.environ.get("CTXTRACE_SOAK") != "1":
