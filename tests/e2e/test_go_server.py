@@ -40,7 +40,10 @@ def correct():
 
 @case("adopted")
 def adopted():
-    """Of the contexts a busy server had at the attach, those are live in the end that really are."""
+    """
+    A busy server had hundreds of contexts at the attach. In the end those live that really do: the server's life and one
+    for each connection, and at most one more for each where the client's transport still holds the context of its dial.
+    """
     need_bpf()
     workers = 16
     with Target([build("./go_server"), "-rate", 1000, "-workers", workers]) as server:
@@ -50,7 +53,8 @@ def adopted():
     report.expect_complete()
     report.expect_nothing_confirmed()
     live = next(site["live"] for site in report["sites"] if not site["frames"])
-    report.expect(live == workers + 1, f"{live} adopted ones live: the server's life and a connection a worker, not more")
+    note(f"{report['quality']['adopted']} adopted, {report['quality']['unmatched']} of them at their end; {live} live on")
+    report.expect(workers + 1 <= live <= 2 * workers + 1, f"{live} adopted ones live, of {workers} connections")
 
 
 @case("soak_correct")
