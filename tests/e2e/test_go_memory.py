@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from e2e import case, check, main, need_bpf, note
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build, cache, run_go
 from e2e_process import Agent, Target
+from e2e_recording import events_by_type
 from e2e_report import marked_line
 
 WATCH = ("-d", "8s", "--min-age", "2s")
@@ -83,6 +84,31 @@ def dropped_before_attach():
     report.expect(found[0]["site"]["frames"] == [], "a site nobody saw has no frames")
 
 
+def unknown_site(report):
+    """What is known of the contexts nobody saw being made."""
+    return next(site for site in report["sites"] if not site["frames"])
+
+
+@case("held_before_attach")
+def held_before_attach():
+    """The tree is complete at once: the ends of what is older than the attach are the ends of something known."""
+    need_bpf()
+    with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
+        target.tell("go")
+        with Agent(*WATCH, pid=target.pid) as agent:
+            time.sleep(3)
+            target.tell("close")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    expect_silent(report)
+    report.expect(report["quality"]["unmatched"] == 0, "ends of contexts that memory had shown")
+    report.expect(report["quality"]["adopted"] == CONNECTIONS + 1, "the connections and their listener")
+    report.expect(report["contexts"]["peak_live"] == CONNECTIONS + 1, "they lived all at once")
+    report.expect(report["contexts"]["created"] == 0, "nothing was made in the window")
+    report.expect(unknown_site(report)["live"] == 1 and report["contexts"]["live"] == 1, "only the listener lives on")
+
+
 def peak_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -108,6 +134,47 @@ def million():
     expect_silent(report)
     check(before < 400 * 1024, f"{before} KiB for a million live contexts")
     check(seconds < 20, f"{seconds:.1f} s until the report")
+
+
+@case("million_before_attach")
+def million_before_attach():
+    """A million contexts older than the attach: adopted once, not told again and again."""
+    need_bpf()
+    count = 1000000
+    with Target([build("./go_held"), "-count", count]) as target:
+        target.tell("go")
+        with Agent("-d", "8s", "--min-age", "1s", "--record", "all.rec", pid=target.pid, relative=True) as agent:
+            time.sleep(7)
+            peak = peak_kib(agent.pid)
+            report = agent.finish()
+            size = (pathlib.Path(agent.directory) / "all.rec").stat().st_size
+            told = events_by_type(f"{agent.directory}/all.rec")["OBSERVED"]
+        target.end()
+    note(f"{told} words on {count} contexts: peak {peak / 1024:.0f} MiB, recording {size / 1e6:.1f} MB")
+    report.expect_complete()
+    expect_silent(report)
+    report.expect(report["contexts"]["live"] == count + 1, "not every context is live")
+    report.expect(report["quality"]["adopted"] == count + 1, "the connections and their listener, each once")
+    check(peak < 400 * 1024, f"{peak} KiB for a million older contexts")
+    check(told < 1.01 * count, f"{told} words on {count} contexts")
+    check(size < 40e6, f"a recording of {size} bytes")
+
+
+@case("capped_before_attach")
+def capped_before_attach():
+    """What is older takes half of --max-contexts at most: what is made in the window has room."""
+    need_bpf()
+    with Target([build("./go_held"), "-count", 500]) as target:
+        target.tell("go")
+        with Agent("--max-contexts", 800, "-d", "6s", pid=target.pid) as agent:
+            time.sleep(2)
+            target.tell("close")
+            report = agent.finish()
+        target.end()
+    report.expect(report["contexts"]["peak_live"] == 400, "half of the cap: the listener and 399 connections")
+    report.expect(report["quality"]["unmatched"] == 101, "the other connections were not known when they ended")
+    report.expect(report["contexts"]["live"] == 1, "the listener lives on")
+    report.expect(report["quality"]["refused"] == 0, "nothing was refused")
 
 
 @case("defer_loop")

@@ -40,6 +40,25 @@ def correct():
     watch_correct(20, 2000)
 
 
+@case("adopted")
+def adopted():
+    """
+    A busy server had hundreds of contexts at the attach. In the end those live that really do: the server's life and one
+    for each connection, and at most one more for each where the client's transport still holds the context of its dial.
+    """
+    need_bpf()
+    workers = 16
+    with Target([build("./go_server"), "-rate", 1000, "-workers", workers]) as server:
+        with Agent("-d", "10s", pid=server.pid) as agent:
+            report = agent.finish()
+        server.end()
+    report.expect_complete()
+    report.expect_nothing_confirmed()
+    live = next(site["live"] for site in report["sites"] if not site["frames"])
+    note(f"{report['quality']['adopted']} adopted, {report['quality']['unmatched']} of them at their end; {live} live on")
+    report.expect(workers + 1 <= live <= 2 * workers + 1, f"{live} adopted ones live, of {workers} connections")
+
+
 @case("soak_correct")
 def soak_correct():
     if os.environ.get("CTXTRACE_SOAK") != "1":

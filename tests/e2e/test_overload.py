@@ -135,6 +135,40 @@ def c_real_leak_not_raised():
     report.expect(counted <= truth["abandoned"], f"{counted} are told, {truth['abandoned']} were lost")
 
 
+def unread(agent, target, command):
+    """The target does it while nobody reads the ring; then there is time for two readings of its memory."""
+    stop_reader(agent)
+    target.tell(command)
+    agent.signal(signal.SIGCONT)
+    until = time.monotonic() + 5
+    wait_for("memory to be read", lambda: time.monotonic() > until, 10)
+
+
+def live_after(commands, made):
+    with Target([build("./go_held"), "-count", made]) as target:
+        with Agent("--min-age", "1s", pid=target.pid, env=TINY) as agent:
+            for command in commands:
+                unread(agent, target, command)
+            report = agent.stop()
+        target.end()
+    expect_incomplete(report)
+    report.expect(report["contexts"]["created"] < made, "the ring was not too small")
+    report.expect_nothing_confirmed()
+    return report, report["contexts"]["live"]
+
+
+@case("go_reconciled")
+def go_reconciled():
+    """Creates are lost, then ends are: after each loss memory tells what the events did not."""
+    need_bpf()
+    made = 5000
+    report, live = live_after(("go",), made)
+    report.expect(live == made + 1, f"{live} live, of {made} and the listener")
+    report, live = live_after(("go", "close"), made)
+    report.expect(report["contexts"]["peak_live"] == made + 1, "they were all known once")
+    report.expect(live == 1, f"{live} live, but all have ended except for the listener")
+
+
 @case("correct_server")
 def correct_server():
     """Half of the cancels are lost: exactly what a leak looks like."""

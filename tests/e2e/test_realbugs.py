@@ -37,6 +37,39 @@ def failsafe():
     expect_leak(watch("failsafe"), "lost-cancel", "github.com/failsafe-go/failsafe-go.", "execution.go")
 
 
+def losses(report):
+    """The losses nobody saw, and those whose site is known."""
+    found = [f for f in report.leaks() if f["kind"] == "lost-cancel" and f["confidence"] == "confirmed"]
+    return [f for f in found if f["site"]["unknown"]], [f for f in found if not f["site"]["unknown"]]
+
+
+@case("failsafe_before_attach")
+def failsafe_before_attach():
+    """The leak is older than the attach: counted at once, and named as soon as it goes on."""
+    need_bpf()
+    with Target([build(".", DEFAULT, (), "realbugs/failsafe")]) as target:
+        target.tell("go")
+        target.tell("gc")
+        with Agent("-d", "6s", "--min-age", "2s", pid=target.pid) as agent:
+            report = agent.finish()
+        older, known = losses(report)
+        report.expect([f["live"] for f in older] == [RUNS] and not known, "the leak of before the attach, to the context")
+        report.expect("execution.go" not in older[0]["advice"], "a site named that nobody can know")
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("go")
+            target.tell("gc")
+            report = agent.finish()
+        target.end()
+    report.expect_complete()
+    older, known = losses(report)
+    report.expect([f["live"] for f in older] == [RUNS], "the leak of before the attach, to the context")
+    report.expect([f["live"] for f in known] == [RUNS], "the leak since, to the context")
+    expected = f"where the same parent has got {RUNS:,} more since the attach"
+    report.expect(expected in older[0]["advice"], "the older ones are not named by the newer ones")
+    for finding in older + known:
+        report.expect("execution.go" in finding["advice"], "the site is not named")
+
+
 @case("failsafe_0.9.6")
 def failsafe_fixed():
     watch("failsafe", FIXED).expect_no_leak()

@@ -184,6 +184,96 @@ static void memory_completes_what_was_adopted(void **state)
 	tale_end(&tale);
 }
 
+/* Memory lists by address, so a child may come before its parent and that before its own: all links are there. */
+static void memory_adopts_whole_branches_in_any_order(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x10 parent=0x20 scan=1 kind=cancel parent_kind=deadline state=held\n"
+		    "+0 observed context=0x20 parent=0x30 scan=1 kind=deadline deadline=+1h parent_kind=cancel "
+		    "state=held retained=timer\n"
+		    "+0 observed context=0x30 scan=1 kind=cancel parent_kind=todo state=held\n"
+		    "+0 scan_end scan=1 began=-10ms flags=complete\n");
+	assert_ptr_equal(ct_tree_parent(tale.tree, tale_find(&tale, 0x10)), tale_find(&tale, 0x20));
+	assert_ptr_equal(ct_tree_parent(tale.tree, tale_find(&tale, 0x20)), tale_find(&tale, 0x30));
+	assert_int_equal(tale_find(&tale, 0x30)->parent_kind, CT_KIND_TODO);
+	assert_true(tale_find(&tale, 0x20)->deadline_ns);
+	assert_int_equal(tale_find(&tale, 0x20)->retained_by, CT_RETAINED_TIMER);
+	assert_int_equal(tale.totals->adopted, 3);
+	tell(&tale, "+1s cancel context=0x20 reason=explicit\n+0 cancel context=0x10 reason=parent\n");
+	assert_int_equal(tale.totals->unmatched, 0);
+	assert_int_equal(tale.totals->live, 1);
+	tale_end(&tale);
+}
+
+/* What ended while memory was being read was listed before it did. What ended earlier left its address to another. */
+static void what_ended_meanwhile_is_not_adopted(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+1s cancel context=0x50 reason=explicit\n" // older than the attach, and than the reading
+		    "+100ms cancel context=0x30 reason=explicit\n" // older than the attach
+		    "+0 create context=0x40 kind=cancel parent_kind=background\n"
+		    "+0 cancel context=0x40 reason=explicit\n"
+		    "+10ms scan_begin scan=1 began=-50ms flags=complete\n"
+		    "+0 observed context=0x30 scan=1 kind=cancel parent_kind=background state=held\n"
+		    "+0 observed context=0x40 scan=1 kind=cancel parent_kind=background state=lost\n"
+		    "+0 observed context=0x50 scan=1 kind=cancel parent_kind=background state=held\n"
+		    "+0 scan_end scan=1 began=-50ms flags=complete\n");
+	assert_null(ct_tree_find(tale.tree, 0x30));
+	assert_null(ct_tree_find(tale.tree, 0x40));
+	assert_non_null(ct_tree_find(tale.tree, 0x50));
+	assert_int_equal(tale.totals->live, 1);
+	tale_end(&tale);
+}
+
+/* A parent for which there is no room is counted as refused, once, and the context stays as a root. */
+static void adopted_parents_keep_to_the_cap(void **state)
+{
+	const struct ct_tree_options options = { .max_contexts = 2 };
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, &options);
+	tell(&tale, "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x10 parent=0x20 scan=1 kind=cancel parent_kind=cancel state=held\n"
+		    "+0 observed context=0x20 parent=0x30 scan=1 kind=cancel parent_kind=cancel state=held\n");
+	assert_int_equal(tale.totals->refused_contexts, 1);
+	assert_null(ct_tree_parent(tale.tree, tale_find(&tale, 0x20)));
+	assert_int_equal(tell_rc(&tale, "+0 observed context=0x30 scan=1 kind=cancel parent_kind=background "
+					"state=held\n"),
+			 -ENOSPC);
+	assert_int_equal(tale.totals->live, 2);
+	tell(&tale, "+0 scan_end scan=1 began=-10ms flags=complete\n");
+	tale_end(&tale);
+}
+
+/* After a loss memory ends what has ended and adopts what was made, and both are known from then on. */
+static void a_reading_after_a_gap_reconciles(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+1s gap from=-500ms to=-100ms lost=9\n"
+		    "+1s scan_begin scan=1 began=-10ms flags=complete\n"
+		    "+0 observed context=0x20 scan=1 kind=cancel state=cancelled\n"
+		    "+0 observed context=0x60 parent=0x10 scan=1 kind=cancel parent_kind=cancel state=held\n"
+		    "+0 scan_end scan=1 began=-10ms flags=complete\n");
+	assert_null(ct_tree_find(tale.tree, 0x20));
+	assert_true(tale_find(&tale, 0x10)->state & CT_CONTEXT_GAP);
+	assert_false(tale_find(&tale, 0x60)->state & CT_CONTEXT_GAP); // seen only after it
+	tell(&tale, "+1s cancel context=0x60 reason=explicit\n");
+	assert_int_equal(tale.totals->unmatched, 0);
+	assert_int_equal(tale.totals->live, 1);
+	tale_end(&tale);
+}
+
 static void deferred_functions_belong_to_a_goroutine(void **state)
 {
 	struct tale tale;
@@ -309,6 +399,10 @@ int main(void)
 		cmocka_unit_test(contexts_made_after_the_reading_are_not_judged),
 		cmocka_unit_test(memory_adopts_what_is_older_than_the_attach),
 		cmocka_unit_test(memory_completes_what_was_adopted),
+		cmocka_unit_test(memory_adopts_whole_branches_in_any_order),
+		cmocka_unit_test(what_ended_meanwhile_is_not_adopted),
+		cmocka_unit_test(adopted_parents_keep_to_the_cap),
+		cmocka_unit_test(a_reading_after_a_gap_reconciles),
 		cmocka_unit_test(deferred_functions_belong_to_a_goroutine),
 		cmocka_unit_test(in_other_hands_no_maker_is_gone),
 		cmocka_unit_test(its_maker_defers_it),

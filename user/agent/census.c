@@ -29,7 +29,7 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
 	int rc = 0;
 
-	live->scanner.tells_all = true;
+	live->scanner.has_no_stream = true;
 	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
 		if (i && poll(&exit_of_target, 1, PAUSE_MS) > 0)
 			rc = -ESRCH;

@@ -4,15 +4,13 @@
 #include "agent/clock.h"
 #include "base/time.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Two readings that must agree are at least this far apart: a context in the middle of being made or ended is in
  * that state for microseconds, so a second is beyond doubt. */
 #define INTERVAL_NS (2 * CT_NSEC_PER_SEC)
 #define SUSPICION_NS (1200 * CT_NSEC_PER_MSEC)
-#define COST_SHARE 20 /* reading costs less than a twentieth of the time */
+#define COST_SHARE 20 /* reading costs less than a twentieth of the time; a hasty one is followed by a usual one */
 #define BREATH_NS (4 * CT_NSEC_PER_MSEC)
 #define BREATH_CONTEXTS 1024
 
@@ -24,15 +22,13 @@ struct reading {
 	ct_scan_breathe drain;
 	void *opaque;
 	uint64_t breathed_ns;
-	uint64_t *strangers;
-	size_t strangers_count;
+	bool tells_all; /* the live contexts the tree does not know, too */
 	int error;
 };
 
 void ct_scanner_done(struct ct_scanner *scanner)
 {
 	ct_census_free(scanner->census);
-	free(scanner->strangers);
 	*scanner = (struct ct_scanner){ 0 };
 }
 
@@ -111,12 +107,23 @@ static bool is_suspicion(const struct reading *reading, const struct ct_context 
 	       age_ns >= reading->pipeline->options->min_age_ns;
 }
 
+/* Adopted as the parent of another, it is known by its address and kind alone. */
+static bool is_bare(const struct ct_context *context, const struct ct_census_context *seen)
+{
+	if (!(context->state & CT_CONTEXT_ADOPTED))
+		return false;
+	return (seen->deadline_ns && !context->deadline_ns) ||
+	       (context->parent == CT_INDEX_NONE && context->parent_kind != seen->parent_kind);
+}
+
 /* Does memory say anything the stream has not said yet? */
 static bool differs(const struct ct_context *context, const struct ct_census_context *seen)
 {
 	bool is_deferred = context->state & CT_CONTEXT_DEFERRED;
 	bool is_unretained = context->state & CT_CONTEXT_UNRETAINED;
 
+	if (is_bare(context, seen))
+		return true;
 	if (seen->state == CT_OBSERVED_LOST)
 		return !(context->state & CT_CONTEXT_LOST);
 	if (seen->state == CT_OBSERVED_UNDECIDED)
@@ -164,68 +171,86 @@ static void compare_tree(struct reading *reading)
 	}
 }
 
-static int by_address(const void *a, const void *b)
+/* As far as anybody knows: a gap is told at once, the drops of the same loss are counted at the next tick. */
+static uint64_t lost_events(const struct ct_tree *tree)
 {
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	const struct ct_totals *totals = ct_tree_totals(tree);
+	uint64_t dropped = 0;
 
-	return left < right ? -1 : left > right;
-}
-
-static bool was_stranger(const struct ct_scanner *scanner, uint64_t address)
-{
-	return scanner->strangers_count && bsearch(&address, scanner->strangers, scanner->strangers_count,
-						   sizeof(address), by_address);
+	for (unsigned int i = 0; i < CT_COUNTER_END; i++)
+		if (ct_counter_is_drop(i))
+			dropped += totals->counters[i];
+	return dropped > totals->lost_events ? dropped : totals->lost_events;
 }
 
 /*
- * Contexts the tree does not know: older than the attach. Of these the lost ones are told; and as one that ended during
- * the reading is unknown too, only what was lost in the reading before as well. A census tells all of them.
+ * May the tree be without contexts that live? Before its first complete reading it knows nothing older than the attach,
+ * and after a loss it lacks those whose create was lost.
+ */
+static bool is_stale(const struct ct_scanner *scanner, const struct ct_tree *tree)
+{
+	return !scanner->has_told || scanner->lost_events != lost_events(tree);
+}
+
+/* Older ones that are held leave half of the tree to those made in the window. */
+static bool has_room(const struct reading *reading)
+{
+	uint32_t most = reading->pipeline->options->max_contexts;
+
+	return reading->scanner->has_no_stream || ct_tree_totals(reading->pipeline->tree)->live < most / 2;
+}
+
+/* Unknown to the stream: not in the tree, or there only because this reading named it as the parent of another. */
+static bool is_stranger(const struct reading *reading, uint64_t address)
+{
+	const struct ct_context *context = ct_tree_find(reading->pipeline->tree, address);
+
+	return !context ||
+	       (context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns);
+}
+
+/*
+ * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
+ * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
  */
 static void compare_strangers(struct reading *reading)
 {
 	const struct ct_census_result *result = &reading->result;
 
-	reading->strangers = calloc(result->lost + 1, sizeof(uint64_t));
-	if (!reading->strangers) {
-		reading->error = -ENOMEM;
-		return;
-	}
 	for (size_t i = 0; i < result->count && !reading->error; i++) {
 		const struct ct_census_context *seen = &result->contexts[i];
+		bool is_lost = seen->state == CT_OBSERVED_LOST;
 
 		if (i % BREATH_CONTEXTS == 0)
 			breathe(reading);
-		if (ct_tree_find(reading->pipeline->tree, seen->address))
+		if (!is_lost && !(seen->state == CT_OBSERVED_HELD && reading->tells_all && has_room(reading)))
 			continue;
-		if (reading->scanner->tells_all)
-			push_observed(reading, seen);
-		if (reading->scanner->tells_all || seen->state != CT_OBSERVED_LOST)
+		if (!is_stranger(reading, seen->address))
 			continue;
-		if (was_stranger(reading->scanner, seen->address))
-			push_observed(reading, seen);
-		else if (reading->strangers_count < result->lost)
-			reading->strangers[reading->strangers_count++] = seen->address;
+		reading->scanner->is_suspicious |= is_lost;
+		push_observed(reading, seen);
 	}
 }
 
-static void keep_strangers(struct reading *reading)
+static void plan_next(struct ct_scanner *scanner, uint64_t began_ns)
 {
-	struct ct_scanner *scanner = reading->scanner;
+	bool was_hasty = began_ns < scanner->next_ns;
+	uint64_t now_ns = ct_clock_ns();
 
-	free(scanner->strangers);
-	scanner->strangers = reading->strangers;
-	scanner->strangers_count = reading->strangers_count;
-	if (scanner->strangers_count)
-		scanner->is_suspicious = true;
+	scanner->cost_ns = now_ns - began_ns;
+	scanner->next_ns = now_ns + scanner->cost_ns * COST_SHARE +
+			   (scanner->is_suspicious ? SUSPICION_NS : INTERVAL_NS);
+	scanner->hasty_ns = was_hasty ? scanner->next_ns : now_ns + SUSPICION_NS;
 }
 
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
 {
 	struct reading reading = { .scanner = scanner, .pipeline = pipeline, .drain = drain, .opaque = opaque };
-	uint64_t began_ns = ct_clock_ns();
+	uint64_t began_ns = ct_clock_ns(), lost = lost_events(pipeline->tree);
 	int rc;
 
 	reading.breathed_ns = began_ns;
+	reading.tells_all = scanner->has_no_stream || is_stale(scanner, pipeline->tree);
 	rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
 	if (rc)
 		goto out;
@@ -237,21 +262,22 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	if (reading.result.is_complete) {
 		compare_strangers(&reading);
 		compare_tree(&reading);
-		keep_strangers(&reading);
+		scanner->has_told = true;
+		scanner->lost_events = lost; // what was lost since the reading began is for the next one
 	}
 	push_bracket(&reading, CT_EVENT_SCAN_END);
 	rc = reading.error;
 out:
 	ct_census_result_done(&reading.result);
-	scanner->cost_ns = ct_clock_ns() - began_ns;
-	scanner->next_ns = ct_clock_ns() + scanner->cost_ns * COST_SHARE +
-			   (scanner->is_suspicious ? SUSPICION_NS : INTERVAL_NS);
+	plan_next(scanner, began_ns);
 	return rc;
 }
 
 bool ct_scanner_is_due(const struct ct_scanner *scanner, const struct ct_pipeline *pipeline, uint64_t now_ns)
 {
-	if (!scanner->census || now_ns < scanner->next_ns)
+	bool needs_all = is_stale(scanner, pipeline->tree);
+
+	if (!scanner->census || now_ns < (needs_all ? scanner->hasty_ns : scanner->next_ns))
 		return false;
-	return !scanner->scans || scanner->is_suspicious || ct_tree_totals(pipeline->tree)->live > 0;
+	return needs_all || scanner->is_suspicious || ct_tree_totals(pipeline->tree)->live > 0;
 }

@@ -5,6 +5,10 @@
  * A reading becomes events: SCAN_BEGIN, one OBSERVED for each context about which memory differs from the stream, and
  * SCAN_END. Everything a verdict needs is in these events, so a replay judges the same. When to ask is decided here
  * too: often enough to confirm soon, seldom enough to cost the target less than a twentieth of one core.
+ *
+ * The stream begins with the attach and has a hole where events were lost. The first complete reading, and the first
+ * one begun after such a loss, therefore tells every live context the tree does not know: the tree adopts them. Such a
+ * reading comes soon.
  */
 #pragma once
 
@@ -17,9 +21,10 @@ struct ct_scanner {
 	uint32_t scans;		  /**< Number of the last scan. */
 	uint64_t next_ns;	  /**< Not before. */
 	uint64_t cost_ns;	  /**< Of the last scan. */
-	uint64_t *strangers;	  /**< Addresses that were lost in the last scan and are not in the tree; sorted. */
-	size_t strangers_count;
-	bool tells_all;     /**< Tell every live context, not only what differs from the stream: there is no stream. */
+	uint64_t hasty_ns;	  /**< Not before, when the tree is stale. */
+	uint64_t lost_events;	  /**< Lost events that a complete scan has made up for. */
+	bool has_told;		  /**< What is older than the attach was told. */
+	bool has_no_stream; /**< A census: what is told is all there is. */
 	bool is_suspicious; /**< The last scan found something lost that is not proven yet. */
 	char reason[160];   /**< Why the last scan was incomplete, or empty. */
 };

@@ -50,6 +50,9 @@ struct ct_group {
 	uint32_t guarded;    /**< Of these where a reading could not be sure. */
 	uint32_t in_window;  /**< Of these seen being made. */
 	uint32_t parent;     /**< Index of the shared parent, CT_INDEX_NONE for none. */
+	uint32_t twin_site;  /**< Unknown sites: the only known one that does the same to their live parent; CT_SITE_UNKNOWN
+				  when there is none, CT_INDEX_NONE when there are several. */
+	uint32_t twins;	     /**< Contexts of that site. */
 	uint64_t anchor;
 	uint64_t parent_id;
 	uint64_t first_ns; /**< Oldest and newest creation. */

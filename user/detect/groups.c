@@ -197,6 +197,27 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 	return 0;
 }
 
+void ct_groups_note_twin(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
+			 const struct ct_context *context, const struct ct_claim *claim)
+{
+	struct ct_group key = {
+		.detector = detector,
+		.context_kind = context->kind,
+		.is_weak = claim->is_weak,
+		.site = CT_SITE_UNKNOWN,
+		.anchor = live_parent_of(input->tree, context),
+	};
+	struct ct_group *group = key.anchor && context->site != CT_SITE_UNKNOWN ? find(groups, &key) : NULL;
+
+	if (!group)
+		return;
+	if (group->twin_site != CT_SITE_UNKNOWN && group->twin_site != context->site)
+		group->twin_site = CT_INDEX_NONE;
+	else
+		group->twin_site = context->site;
+	group->twins++;
+}
+
 int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site, const struct ct_claim *claim)
 {
 	struct ct_group key = {

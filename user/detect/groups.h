@@ -52,5 +52,12 @@ void ct_groups_done(struct ct_groups *groups);
 int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
 		  const struct ct_context *context, const struct ct_claim *claim);
 
+/**
+ * Once every context is in its group: does this one, of a known site, tell where those of an unknown site below the same
+ * live parent were made? See `twin_site`.
+ */
+void ct_groups_note_twin(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
+			 const struct ct_context *context, const struct ct_claim *claim);
+
 /** Make sure a site has a group, be it empty, before any context is added. @return 0 or -ENOMEM. */
 int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site, const struct ct_claim *claim);

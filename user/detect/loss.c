@@ -159,6 +159,25 @@ void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group 
 	}
 }
 
+/* Nobody saw them made, but one site goes on doing the same to the same parent. Two would be a guess. */
+static bool add_twin(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
+{
+	const struct ct_site *site = ct_tree_site(input->tree, group->twin_site);
+
+	if (group->site != CT_SITE_UNKNOWN || group->twin_site == CT_SITE_UNKNOWN || group->in_window || !site ||
+	    !site->frames)
+		return false;
+	ct_text_add(text, "probably ");
+	ct_text_add_place(text, site);
+	ct_text_add(text, ", where the same parent has got ");
+	ct_text_add_grouped(text, group->twins);
+	ct_text_add(text, " more since the attach: ");
+	ct_text_add(text, input->window->runtime == CT_RUNTIME_GO ?
+				  "call the cancel function when the call ends: defer cancel()" :
+				  "cancel the context before its last reference is dropped, on every path");
+	return true;
+}
+
 void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
 {
 	const struct ct_site *site = ct_tree_site(input->tree, group->site);
@@ -169,6 +188,8 @@ void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *
 				   "makes more: ctxtrace -p %u", input->window->pid);
 		return;
 	}
+	if (add_twin(input, group, text))
+		return;
 	if (group->site == CT_SITE_UNKNOWN || !site || !site->frames) {
 		ct_text_addf(text, "nobody saw where %s made: attach before that (ctxtrace run) to learn the site",
 			     group->count > 1 ? "they were" : "it was");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One run of all detectors. The contexts are walked twice: once to see where crowds are possible, once to gather the
- * groups. A detector that needs a crowd costs nothing but that count on a program that has none.
+ * groups. A detector that needs a crowd costs nothing but that count on a program that has none. Where a group has no
+ * site, a third walk looks for the one that tells it.
  */
 #include "detect/findings.h"
 
@@ -120,6 +121,23 @@ static int gather(struct run *run)
 	return rc;
 }
 
+static void note_twins(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = run->groups.unknown_count ? ct_tree_end(tree) : 0;
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct ct_context *context = ct_tree_context(tree, i);
+
+		for (uint8_t d = 0; context && context->site != CT_SITE_UNKNOWN && d < CT_FINDING_END; d++) {
+			struct ct_claim claim = { 0 };
+
+			if (ct_detectors[d]->claims(&run->input, context, &claim))
+				ct_groups_note_twin(&run->groups, &run->input, d, context, &claim);
+		}
+	}
+}
+
 static void run_done(struct run *run)
 {
 	ct_crowd_done(&run->crowd);
@@ -148,6 +166,8 @@ int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_d
 		rc = learn_lifetimes(&run);
 	if (!rc)
 		rc = gather(&run);
+	if (!rc)
+		note_twins(&run);
 	if (!rc)
 		rc = ct_findings_build(&findings, &run.groups, &run.input);
 	run_done(&run);

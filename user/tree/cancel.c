@@ -52,6 +52,12 @@ static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *c
 							  .by = ct_site_of_path(tree, cancel->path),
 							  .origin_site = CT_INDEX_NONE,
 							  .reason = cancel->reason });
+	if (ended)
+		ended->time_ns = cancel->header.time_ns;
+	else
+		ct_ended_keep(tree, &(struct ct_ended){ .address = cancel->context,
+							.time_ns = cancel->header.time_ns,
+							.is_stranger = true });
 }
 
 /* Born of a dead parent: if the parent is one that was adopted, its end was before the attach. */

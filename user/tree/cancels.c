@@ -115,5 +115,13 @@ struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address)
 {
 	struct ct_ended *ended = ended_slot(tree, address);
 
-	return ended->address == address ? ended : NULL;
+	return ended->address == address && !ended->is_stranger ? ended : NULL;
+}
+
+/* Strangers too; 0 when nothing is remembered of it. */
+uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address)
+{
+	const struct ct_ended *ended = ended_slot(tree, address);
+
+	return ended->address == address ? ended->time_ns : 0;
 }

@@ -47,11 +47,13 @@ struct ct_origin {
 /* A context that ended not long ago. */
 struct ct_ended {
 	uint64_t address; /* 0: empty */
+	uint64_t time_ns;
 	uint32_t site;
 	uint32_t group; /* CT_INDEX_NONE: none */
 	uint8_t reason;
 	uint8_t loss;	  /* enum ct_loss it was counted as; CT_LOSS_END: none */
 	bool is_inferred; /* its CANCEL was missed and may still come */
+	bool is_stranger; /* nobody knew it: all there is to say is when it ended */
 };
 
 /* One told context, to be untold by the next scan. */
@@ -155,6 +157,7 @@ struct ct_origin ct_origin_find(const struct ct_tree *tree, const struct ct_cont
 void ct_origin_keep(struct ct_tree *tree, const struct ct_origin *origin);
 void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended);
 struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address);
+uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address);
 uint64_t ct_group_key(const void *owner, uint32_t index);
 
 /* sites.c */

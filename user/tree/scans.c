@@ -118,14 +118,18 @@ static const struct ct_context *observe_end(struct ct_tree *tree, uint32_t index
 	return ct_context_end(tree, index, &ending);
 }
 
-/* A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one. */
+/*
+ * A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one, or the stream
+ * knows better: it ended while memory was being read, or after.
+ */
 static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uint32_t *ret_index)
 {
 	uint64_t began_ns = tree->scans.began_ns;
 	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
 
 	*ret_index = CT_INDEX_NONE;
-	if (seen->state != CT_OBSERVED_LOST && seen->state != CT_OBSERVED_HELD)
+	if ((seen->state != CT_OBSERVED_LOST && seen->state != CT_OBSERVED_HELD) ||
+	    ct_ended_time(tree, seen->context) >= began_ns)
 		return 0;
 	if (tree->contexts.used + needed > tree->caps.max_contexts) {
 		tree->totals.refused_contexts++;
@@ -137,11 +141,22 @@ static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uin
 	return 0;
 }
 
-/* Memory knows more about an adopted context than the event by which it was first seen. */
+/* The parent memory names, adopted if need be; without room for it the context becomes a root. */
+static uint32_t parent_of(struct ct_tree *tree, const struct ct_event_observed *seen)
+{
+	if (ct_context_is_new_parent(tree, seen->parent, seen->parent_kind) &&
+	    tree->contexts.used >= tree->caps.max_contexts) {
+		tree->totals.refused_contexts++;
+		return CT_INDEX_NONE;
+	}
+	return ct_context_parent(tree, seen->parent, seen->parent_kind, tree->scans.began_ns);
+}
+
+/* Memory knows more about an adopted context than the word by which it was first seen. */
 static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
-	uint32_t parent = seen->parent ? ct_context_find(tree, seen->parent) : CT_INDEX_NONE;
+	uint32_t parent;
 
 	if (!(context->state & CT_CONTEXT_ADOPTED))
 		return;
@@ -149,8 +164,20 @@ static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event
 		context->kind = seen->kind;
 	if (!context->deadline_ns)
 		context->deadline_ns = seen->deadline_ns;
-	if (context->parent == CT_INDEX_NONE && !ct_context_is_below(tree, parent, index))
-		ct_context_link(tree, index, parent, seen->parent_kind);
+	if (context->parent != CT_INDEX_NONE)
+		return;
+	parent = parent_of(tree, seen);
+	ct_context_link(tree, index, ct_context_is_below(tree, parent, index) ? CT_INDEX_NONE : parent,
+			seen->parent_kind);
+}
+
+/* Was it there when memory was read? One that this scan made known, as the parent of another, was. */
+static bool is_older_than_scan(const struct ct_tree *tree, const struct ct_context *context)
+{
+	uint64_t began_ns = tree->scans.began_ns;
+
+	return context->created_ns < began_ns ||
+	       (context->created_ns == began_ns && context->state & CT_CONTEXT_ADOPTED);
 }
 
 int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
@@ -166,7 +193,7 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 	index = ct_context_find(tree, seen->context);
 	if (index == CT_INDEX_NONE)
 		rc = adopt(tree, seen, &index);
-	else if (ct_tree_at(tree, index)->created_ns >= tree->scans.began_ns)
+	else if (!is_older_than_scan(tree, ct_tree_at(tree, index)))
 		return 0; // memory showed an earlier one at this address
 	if (rc || index == CT_INDEX_NONE)
 		return rc;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // go_held is a table of idle connections: contexts whose makers have ended, their cancel functions held in a map.
-// "go" makes them, "drop" forgets the map without calling any.
+// "go" makes them, "drop" forgets the map without calling any, "close" calls them all.
 package main
 
 import (
@@ -55,6 +55,11 @@ func main() {
 			made += *count
 		case "drop":
 			table = nil
+		case "close":
+			for id, cancel := range table {
+				cancel()
+				delete(table, id)
+			}
 		}
 	})
 	target.Truth(truth{Created: made, Held: len(table)})
