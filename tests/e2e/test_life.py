@@ -227,7 +227,9 @@ def run_ended_at_exit():
         report.expect((finding["count"], finding["live"]) == (200, 0), f"{finding['count']}, {finding['live']} live")
         report.expect(finding["oldest_s"] >= 4, f"they lived for four seconds: {finding['oldest_s']}")
         told = [text for text in agent.errors.all if "leaked-timer" in text]
-        check(len(told) == 1 and f"main.lose {file}:{line}: 200 so far" in told[0], f"announced as {told}")
+        # once, at the first proof: how many were proven by then is a matter of when memory was read
+        check(len(told) == 1 and f" main.lose {file}:{line}: " in told[0] and told[0].endswith(" so far"),
+              f"announced as {told}")
         text = "\n".join(agent.output.finish())
         check("200 made, none live" in text and "no leaks" not in text, f"the text report: {text}")
     with Agent(run=[program, "right"], command="run") as agent:
