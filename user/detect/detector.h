@@ -135,6 +135,9 @@ uint64_t ct_context_bytes(const struct ct_detect_input *input, const struct ct_c
 /** @return leak when something retains the group and its site makes such contexts again and again, else warning. */
 enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group);
 
+/** Are its contexts, all made inside the window, still getting more? */
+bool ct_group_is_growing(const struct ct_detect_input *input, const struct ct_group *group);
+
 /** Add "each" and who keeps the contexts of a group, for a lost cancel function or timer. */
 void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);
 
