@@ -147,6 +147,9 @@ bool ct_site_has_losses(const struct ct_detect_input *input, uint32_t index, enu
  */
 enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group);
 
+/** Are its contexts, all made inside the window, still getting more? */
+bool ct_group_is_growing(const struct ct_detect_input *input, const struct ct_group *group);
+
 /** Add how the loss of a group is known, who keeps its contexts, and how others ended. */
 void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);
 

@@ -2,17 +2,10 @@
 /*
  * unstopped-after-func: 20 or more AfterFunc registrations of one site on one live parent whose stop functions no
  * longer exist, and growing. A dropped stop function alone is correct code: a shutdown hook, a request's own.
- *
- * Growing: the newest was made inside the window, at least a second after the oldest, and the mean creation lies no
- * closer to the oldest than a quarter of the span between the two. A start-up that registers thirty hooks at once, with
- * a straggler later, is not growth; a steady trickle has its mean in the middle.
  */
-#include "base/time.h"
 #include "detect/detector.h"
 
 #define REGISTRATIONS_MIN 20
-#define GROWTH_SPAN_NS CT_NSEC_PER_SEC
-#define GROWTH_SHARE 4
 
 static bool claims(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)
 {
@@ -29,21 +22,10 @@ static bool claims(const struct ct_detect_input *input, const struct ct_context 
 	return true;
 }
 
-static bool is_growing(const struct ct_detect_input *input, const struct ct_group *group)
-{
-	uint64_t begin_ns = input->window->begin_ns;
-	uint64_t span_ns = group->last_ns - group->first_ns;
-	uint64_t mean_ns = begin_ns + group->offset_ms / group->count * CT_NSEC_PER_MSEC;
-
-	if (!input->window->has_begun || group->first_ns < begin_ns || span_ns < GROWTH_SPAN_NS)
-		return false;
-	return mean_ns >= group->first_ns + span_ns / GROWTH_SHARE;
-}
-
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)
 {
 	finding->severity = CT_SEVERITY_LEAK;
-	return is_growing(input, group);
+	return ct_group_is_growing(input, group);
 }
 
 static void explain(const struct ct_detect_input *input, const struct ct_group *group,

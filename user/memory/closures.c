@@ -31,6 +31,21 @@ static const struct {
 	{ "context.propagateCancel.func1", 0, 20, CT_CLOSURE_WATCHER },
 };
 
+/* Who makes contexts: between two steps of these, a context is linked and has no cancel function yet. */
+static const char *const creators[] = {
+	"context.WithCancel",	 "context.WithCancelCause",   "context.withCancel", "context.newCancelCtx",
+	"context.WithDeadline",	 "context.WithDeadlineCause", "context.AfterFunc",  "context.propagateCancel",
+	"context.(*cancelCtx).propagateCancel",
+};
+
+static bool is_creator(const char *name)
+{
+	for (size_t i = 0; i < sizeof(creators) / sizeof(creators[0]); i++)
+		if (!strcmp(name, creators[i]))
+			return true;
+	return false;
+}
+
 /* Length of the name without its trailing digits, or 0 when it has none. */
 static size_t without_digits(const char *name)
 {
@@ -83,9 +98,9 @@ static int grow(struct ct_closures *closures)
 	for (size_t i = 0; i < closures->room; i++)
 		if (closures->slots[i].code)
 			more.slots[slot_of(&more, closures->slots[i].code)] = closures->slots[i];
-	more.count = closures->count;
 	free(closures->slots);
-	*closures = more;
+	closures->slots = more.slots;
+	closures->room = more.room;
 	return 0;
 }
 
@@ -104,6 +119,40 @@ int ct_closures_add(struct ct_closures *closures, uint64_t code, enum ct_closure
 	return 0;
 }
 
+int ct_closures_add_call(struct ct_closures *closures, uint64_t start, uint64_t end)
+{
+	struct ct_code_range *more;
+	size_t i = closures->calls_count;
+
+	if (i == closures->calls_room) {
+		more = realloc(closures->calls, (i * 2 + 32) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		closures->calls = more;
+		closures->calls_room = i * 2 + 32;
+	}
+	for (; i && closures->calls[i - 1].start > start; i--) // functions mostly come in order
+		closures->calls[i] = closures->calls[i - 1];
+	closures->calls[i] = (struct ct_code_range){ start, end };
+	closures->calls_count++;
+	return 0;
+}
+
+bool ct_closures_is_call(const struct ct_closures *closures, uint64_t pc)
+{
+	size_t low = 0, high = closures->calls_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (closures->calls[middle].start < pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && pc <= closures->calls[low - 1].end; // a call that never returns is a function's last instruction
+}
+
 struct loading {
 	struct ct_closures *closures;
 	unsigned int minor;
@@ -114,8 +163,12 @@ static int visit(void *opaque, const struct ct_function *function)
 {
 	struct loading *loading = opaque;
 	enum ct_closure_role role = ct_closure_role_of(function->name, loading->minor);
+	uint64_t start = function->start + loading->load_bias;
+	int rc = role ? ct_closures_add(loading->closures, start, role) : 0;
 
-	return role ? ct_closures_add(loading->closures, function->start + loading->load_bias, role) : 0;
+	if (!rc && (ct_closure_is_owner(role) || is_creator(function->name)))
+		rc = ct_closures_add_call(loading->closures, start, function->end + loading->load_bias);
+	return rc;
 }
 
 int ct_closures_load(struct ct_closures *closures, struct ct_binary *binary, unsigned int minor, uint64_t load_bias)
@@ -135,5 +188,6 @@ enum ct_closure_role ct_closures_look(const struct ct_closures *closures, uint64
 void ct_closures_done(struct ct_closures *closures)
 {
 	free(closures->slots);
+	free(closures->calls);
 	*closures = (struct ct_closures){ 0 };
 }

@@ -40,6 +40,11 @@ struct ct_closures {
 	} *slots;
 	size_t room; /**< Power of two. */
 	size_t count;
+	/** Code of creators and of owners' closures, by address. */
+	struct ct_code_range {
+		uint64_t start, end;
+	} *calls;
+	size_t calls_count, calls_room;
 };
 
 /** Add one. @return 0 or -ENOMEM. */
@@ -50,6 +55,12 @@ int ct_closures_load(struct ct_closures *closures, struct ct_binary *binary, uns
 
 /** @return the role of the function at runtime address `code`. */
 enum ct_closure_role ct_closures_look(const struct ct_closures *closures, uint64_t code);
+
+/** Is a return address one inside a creator (WithCancel, ...) or an owner's closure? */
+bool ct_closures_is_call(const struct ct_closures *closures, uint64_t pc);
+
+/** Add such code. @return 0 or -ENOMEM. */
+int ct_closures_add_call(struct ct_closures *closures, uint64_t start, uint64_t end);
 
 /** Release. */
 void ct_closures_done(struct ct_closures *closures);

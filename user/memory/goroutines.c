@@ -8,41 +8,39 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead; _Gscan is a flag on top. */
-#define STATUS_IDLE 0
-#define STATUS_RUNNING 2
-#define STATUS_DEAD 6
-#define STATUS_SCAN 0x1000u
-
 #define GOROUTINES_MAX (UINT64_C(1) << 24)
 #define STACK_BYTES_MAX (UINT64_C(1) << 30) /* Go's own limit of one stack on 64 bit: 1 GB */
 #define ALL_STACKS_BYTES (UINT64_C(2) << 30)
 #define DEFERS_MAX 10000000
-#define DEFERRED_MIN 50 /* defer-in-loop begins here; fewer are ordinary */
+#define DEFERRED_MIN 50 /* of one call: defer-in-loop begins here; fewer are ordinary */
 #define CHUNK_WORDS 4096
 #define BREATHE 256
+
+/* A record of a defer list. */
+struct deferred {
+	uint64_t frame; /* stack pointer of the call that deferred */
+	uint64_t function;
+};
 
 /* One goroutine, and the buffers all of them share. */
 struct walk {
 	struct ct_scan *scan;
-	uint64_t g;
 	const uint8_t *bytes; /* of the g */
 	uint64_t stack_bytes_left;
 	uint64_t defers_left;
-	uint64_t *functions; /* funcvals of the defer list */
-	size_t function_count, function_room;
+	struct deferred *deferred; /* its list, innermost call first */
+	size_t deferred_count, deferred_room;
 	uint64_t words[CHUNK_WORDS];
-	struct ct_window window; /* goroutines are made one after the other, so they lie side by side */
 };
 
 static uint64_t stack_start(const struct ct_go_layout *layout, const uint8_t *g)
 {
 	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
 	uint64_t sp = ct_load64(g + CT_G_SCHED_SP);
-	uint32_t status = (uint32_t)ct_load(g + layout->goroutine->status, 4) & ~STATUS_SCAN;
+	bool is_running = ct_goroutine_status(layout->goroutine, g) == CT_GOROUTINE_RUNNING;
 
 	// a running goroutine's saved stack pointer is old
-	return status == STATUS_RUNNING || sp < low || sp >= high ? low : sp & ~UINT64_C(7);
+	return is_running || sp < low || sp >= high ? low : sp & ~UINT64_C(7);
 }
 
 /* Call `each` with every stretch of the goroutine's stack. */
@@ -97,18 +95,18 @@ static void watch_words(struct walk *walk, size_t words)
 	}
 }
 
-static int keep_function(struct walk *walk, uint64_t function)
+static int keep_deferred(struct walk *walk, struct deferred deferred)
 {
-	if (walk->function_count == walk->function_room) {
-		size_t room = walk->function_room * 2 + 1024;
-		uint64_t *more = realloc(walk->functions, room * sizeof(*more));
+	if (walk->deferred_count == walk->deferred_room) {
+		size_t room = walk->deferred_room * 2 + 1024;
+		struct deferred *more = realloc(walk->deferred, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
-		walk->functions = more;
-		walk->function_room = room;
+		walk->deferred = more;
+		walk->deferred_room = room;
 	}
-	walk->functions[walk->function_count++] = function;
+	walk->deferred[walk->deferred_count++] = deferred;
 	return 0;
 }
 
@@ -118,28 +116,29 @@ static int read_defers(struct walk *walk, uint64_t record)
 	uint8_t bytes[48];
 	int rc = 0;
 
-	walk->function_count = 0;
+	walk->deferred_count = 0;
 	while (record && record % 8 == 0 && !rc && walk->defers_left) {
 		walk->defers_left--;
 		if (ct_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
 			return 0;
-		rc = keep_function(walk, ct_load64(bytes + CT_DEFER_FN));
+		rc = keep_deferred(walk, (struct deferred){ ct_load64(bytes + CT_DEFER_SP),
+							    ct_load64(bytes + CT_DEFER_FN) });
 		record = ct_load64(bytes + layout->defer_link);
 	}
 	return rc;
 }
 
-/* Cancel functions on the list: counted first, told only when they pile up. */
-static size_t deferred_cancels(struct walk *walk, uint64_t goid)
+/* Cancel functions in a stretch of the list: counted first, told only when they pile up. */
+static size_t deferred_cancels(struct walk *walk, size_t begin, size_t end, uint64_t goid)
 {
 	struct ct_census *census = walk->scan->census;
 	size_t count = 0;
 
-	for (size_t i = 0; i < walk->function_count; i++) {
-		uint64_t words[2];
+	for (size_t i = begin; i < end; i++) {
+		uint64_t words[2], function = walk->deferred[i].function;
 		struct ct_candidate *candidate;
 
-		if (ct_window_read(&census->window, walk->scan->memory, walk->functions[i], words, sizeof(words)) ||
+		if (ct_window_read(&census->window, walk->scan->memory, function, words, sizeof(words)) ||
 		    !ct_closure_is_owner(ct_closures_look(&census->closures, words[0])))
 			continue;
 		candidate = goid ? ct_scan_note(walk->scan, words[1], CT_SEEN_OWNED) : NULL;
@@ -150,29 +149,32 @@ static size_t deferred_cancels(struct walk *walk, uint64_t goid)
 	return count;
 }
 
+/* What one call has deferred lies in a row. A recursion defers as often, but each call once, and each returns. */
 static int walk_defers(struct walk *walk)
 {
-	uint64_t record = ct_load64(walk->bytes + CT_G_DEFER);
+	uint64_t goid = ct_load64(walk->bytes + walk->scan->census->layout.goroutine->goid);
 	int rc = 0;
 
 	walk->scan->census->window.valid = 0;
-	rc = read_defers(walk, record);
-	if (rc || walk->function_count < DEFERRED_MIN || deferred_cancels(walk, 0) < DEFERRED_MIN)
-		return rc;
-	deferred_cancels(walk, ct_load64(walk->bytes + walk->scan->census->layout.goroutine->goid));
-	return 0;
+	rc = read_defers(walk, ct_load64(walk->bytes + CT_G_DEFER));
+	for (size_t begin = 0, end; !rc && begin < walk->deferred_count; begin = end) {
+		for (end = begin + 1; end < walk->deferred_count; end++)
+			if (walk->deferred[end].frame != walk->deferred[begin].frame)
+				break;
+		if (end - begin >= DEFERRED_MIN && deferred_cancels(walk, begin, end, 0) >= DEFERRED_MIN)
+			deferred_cancels(walk, begin, end, goid);
+	}
+	return rc;
 }
 
-static int visit_goroutine(struct walk *walk)
+static int visit_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 {
-	struct ct_census *census = walk->scan->census;
-	const struct ct_goroutine_layout *layout = census->layout.goroutine;
-	uint32_t status = (uint32_t)ct_load(walk->bytes + layout->status, 4) & ~STATUS_SCAN;
-	uint64_t entry = ct_load64(walk->bytes + layout->start_pc);
+	struct ct_census *census = scan->census;
+	struct walk *walk = opaque;
+	uint64_t entry = ct_load64(g + census->layout.goroutine->start_pc);
 	int rc = 0;
 
-	if (status == STATUS_IDLE || status == STATUS_DEAD || !ct_load64(walk->bytes + CT_G_STACK_HIGH))
-		return 0;
+	walk->bytes = g;
 	if (ct_load64(walk->bytes + CT_G_DEFER))
 		rc = walk_defers(walk);
 	if (!rc && ct_closures_look(&census->closures, entry) == CT_CLOSURE_WATCHER)
@@ -183,25 +185,6 @@ static int visit_goroutine(struct walk *walk)
 		rc = read_stack(walk, reach_words);
 	}
 	return rc == -EPROTO ? 0 : rc; // its stack was being moved
-}
-
-static int visit_all(struct walk *walk, const uint64_t *goroutines, uint64_t count)
-{
-	uint8_t bytes[CT_G_BYTES];
-	int rc = 0;
-
-	walk->bytes = bytes;
-	for (uint64_t i = 0; i < count && !rc; i++) {
-		walk->g = goroutines[i];
-		if (walk->g % 8)
-			return -EPROTO;
-		rc = ct_window_read(&walk->window, walk->scan->memory, walk->g, bytes, sizeof(bytes));
-		if (!rc)
-			rc = visit_goroutine(walk);
-		if (i % BREATHE == 0)
-			ct_scan_breathe(walk->scan);
-	}
-	return rc;
 }
 
 /* The slice only grows, and an old array may be freed once it has moved: read it until it stands still. */
@@ -249,28 +232,45 @@ static int fail(struct ct_scan *scan, int rc)
 	return 0;
 }
 
+static bool has_stack(const struct ct_scan *scan, const uint8_t *g)
+{
+	uint32_t status = ct_goroutine_status(scan->census->layout.goroutine, g);
+
+	return status != CT_GOROUTINE_IDLE && status != CT_GOROUTINE_DEAD && ct_load64(g + CT_G_STACK_HIGH);
+}
+
+int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
+			   void *opaque)
+{
+	struct ct_window window = { 0 }; // goroutines are made one after the other, so they lie side by side
+	uint64_t *goroutines = NULL, count = 0;
+	uint8_t g[CT_G_BYTES];
+	int rc = find_allgs(scan->census) ? read_allgs(scan, &goroutines, &count) : -ENOENT;
+
+	for (uint64_t i = 0; i < count && !rc; i++) {
+		rc = goroutines[i] % 8 ? -EPROTO :
+					 ct_window_read(&window, scan->memory, goroutines[i], g, sizeof(g));
+		if (!rc && has_stack(scan, g))
+			rc = visit(scan, g, opaque);
+		if (i % BREATHE == 0)
+			ct_scan_breathe(scan);
+	}
+	free(goroutines);
+	return fail(scan, rc);
+}
+
 int ct_scan_goroutines(struct ct_scan *scan)
 {
-	struct walk *walk;
-	uint64_t *goroutines = NULL, count = 0;
+	struct walk *walk = calloc(1, sizeof(*walk));
 	int rc;
 
-	if (!find_allgs(scan->census))
-		return fail(scan, -ENOENT);
-	rc = read_allgs(scan, &goroutines, &count);
-	if (rc)
-		return fail(scan, rc);
-	walk = calloc(1, sizeof(*walk));
-	if (!walk) {
-		free(goroutines);
+	if (!walk)
 		return -ENOMEM;
-	}
 	walk->scan = scan;
 	walk->stack_bytes_left = ALL_STACKS_BYTES;
 	walk->defers_left = DEFERS_MAX;
-	rc = visit_all(walk, goroutines, count);
-	free(walk->functions);
+	rc = ct_scan_each_goroutine(scan, visit_goroutine, walk);
+	free(walk->deferred);
 	free(walk);
-	free(goroutines);
-	return fail(scan, rc);
+	return rc;
 }

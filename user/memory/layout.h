@@ -38,6 +38,7 @@ struct ct_context_layout {
 struct ct_goroutine_layout {
 	uint8_t minor_from, minor_to;
 	uint16_t status, goid, start_pc;
+	uint8_t sched_bp;
 	uint8_t defer_link;
 };
 
@@ -46,8 +47,10 @@ struct ct_goroutine_layout {
 #define CT_G_STACK_HIGH 8
 #define CT_G_DEFER 40
 #define CT_G_SCHED_SP 56
+#define CT_G_SCHED_PC 64
 #define CT_G_SCHED_CTXT 80
 #define CT_G_BYTES 320 /**< As much of a g as is read. */
+#define CT_DEFER_SP 8
 #define CT_DEFER_FN 24
 
 /** Largest mspan field read, and one more word. */

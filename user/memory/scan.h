@@ -21,6 +21,7 @@
 #define CT_SEEN_TORN_MAP 0x0080	 /**< Its children map changed while it was read: keys may be missing. */
 #define CT_SEEN_REACHED 0x0100	 /**< Programs with inlined creators: its pointer is on a stack or in a closure. */
 #define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
+#define CT_SEEN_IN_CALL 0x0400	 /**< Its creator or its cancel function has not returned yet. */
 
 /** A live, uncancelled object that looks like a context. */
 struct ct_candidate {
@@ -106,6 +107,28 @@ int ct_scan_children(struct ct_scan *scan);
 int ct_scan_goroutines(struct ct_scan *scan);
 int ct_scan_parents(struct ct_scan *scan);
 int ct_scan_judge(struct ct_scan *scan);
+
+/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead. */
+#define CT_GOROUTINE_IDLE 0
+#define CT_GOROUTINE_RUNNING 2
+#define CT_GOROUTINE_DEAD 6
+
+/** Status of a runtime.g, without the flag that its stack is being scanned. */
+static inline uint32_t ct_goroutine_status(const struct ct_goroutine_layout *layout, const uint8_t *g)
+{
+	return (uint32_t)ct_load(g + layout->status, 4) & ~0x1000u;
+}
+
+/**
+ * Visit every goroutine that has a stack: `g` is CT_G_BYTES of its runtime.g.
+ *
+ * @return 0; what `visit` returned unless 0; -ENOMEM, -ESRCH. Goroutines that cannot be read make the reading incomplete.
+ */
+int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
+			   void *opaque);
+
+/** Note contexts whose creator or cancel function stands still inside the library. @return as the passes. */
+int ct_scan_calls(struct ct_scan *scan);
 
 /** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
 int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);

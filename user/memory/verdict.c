@@ -101,6 +101,10 @@ static int confirm_lost(struct ct_scan *scan)
 
 		if (candidate->seen.state != CT_OBSERVED_LOST)
 			continue;
+		if (candidate->flags & CT_SEEN_IN_CALL) {
+			set_in_flux(candidate);
+			continue;
+		}
 		own = ct_heap_find(&census->heap, candidate->object);
 		if (own && own != span)
 			rc = ct_heap_view(&census->heap, own, &census->view);
@@ -117,6 +121,9 @@ static int confirm_lost(struct ct_scan *scan)
 
 int ct_scan_judge(struct ct_scan *scan)
 {
+	size_t lost = 0;
+	int rc;
+
 	rename_outers(scan);
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_candidate *candidate = &scan->candidates[i];
@@ -130,8 +137,10 @@ int ct_scan_judge(struct ct_scan *scan)
 		if (candidate->seen.kind != CT_KIND_DEADLINE)
 			candidate->seen.deadline_ns = 0;
 		set_state(scan, candidate);
+		lost += candidate->seen.state == CT_OBSERVED_LOST;
 	}
-	return confirm_lost(scan);
+	rc = lost ? ct_scan_calls(scan) : 0;
+	return rc ? rc : confirm_lost(scan);
 }
 
 /* The cancelCtx words at an address that is allocated. */
