@@ -29,15 +29,22 @@ static bool claims(const struct ct_detect_input *input, const struct ct_context 
 	return true;
 }
 
-static bool is_growing(const struct ct_detect_input *input, const struct ct_group *group)
+/* The probes are in place a moment before the window opens: what was seen by then counts as made at its begin. */
+static uint64_t first_of(const struct ct_detect_input *input, const struct ct_group *group)
 {
 	uint64_t begin_ns = input->window->begin_ns;
-	uint64_t span_ns = group->last_ns - group->first_ns;
-	uint64_t mean_ns = begin_ns + group->offset_ms / group->count * CT_NSEC_PER_MSEC;
 
-	if (!input->window->has_begun || group->first_ns < begin_ns || span_ns < GROWTH_SPAN_NS)
+	return group->first_ns > begin_ns ? group->first_ns : begin_ns;
+}
+
+static bool is_growing(const struct ct_detect_input *input, const struct ct_group *group)
+{
+	uint64_t first_ns = first_of(input, group);
+	uint64_t mean_ns = input->window->begin_ns + group->offset_ms / group->count * CT_NSEC_PER_MSEC;
+
+	if (!input->window->has_begun || group->last_ns < first_ns + GROWTH_SPAN_NS)
 		return false;
-	return mean_ns >= group->first_ns + span_ns / GROWTH_SHARE;
+	return mean_ns >= first_ns + (group->last_ns - first_ns) / GROWTH_SHARE;
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)
@@ -55,7 +62,7 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_add_grouped(evidence, group->count);
 	ct_text_add(evidence, " registrations of this site hang on one live parent, none has a stop function left, and "
 			      "they grow: made between ");
-	ct_text_add_duration(evidence, group->first_ns - input->window->begin_ns); // growth lies inside the window
+	ct_text_add_duration(evidence, first_of(input, group) - input->window->begin_ns); // growth lies inside the window
 	ct_text_add(evidence, " and ");
 	ct_text_add_moment(evidence, input, group->last_ns);
 	if (group->is_weak)
