@@ -147,7 +147,13 @@ bool ct_site_has_losses(const struct ct_detect_input *input, uint32_t index, enu
  */
 enum ct_severity ct_loss_severity(const struct ct_detect_input *input, const struct ct_group *group);
 
-/** Are its contexts, all made inside the window, still getting more? */
+/**
+ * Creation of its oldest. The probes are in place a moment before the window opens: what was seen by then counts as made at
+ * its begin, and so does what is older.
+ */
+uint64_t ct_group_first_ns(const struct ct_detect_input *input, const struct ct_group *group);
+
+/** Did its contexts get more, one after the other, while the window was open? */
 bool ct_group_is_growing(const struct ct_detect_input *input, const struct ct_group *group);
 
 /** Add how the loss of a group is known, who keeps its contexts, and how others ended. */

@@ -37,7 +37,7 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_add_grouped(evidence, group->count);
 	ct_text_add(evidence, " registrations of this site hang on one live parent, none has a stop function left, and "
 			      "they grow: made between ");
-	ct_text_add_duration(evidence, group->first_ns - input->window->begin_ns); // growth lies inside the window
+	ct_text_add_duration(evidence, ct_group_first_ns(input, group) - input->window->begin_ns);
 	ct_text_add(evidence, " and ");
 	ct_text_add_moment(evidence, input, group->last_ns);
 	if (group->is_weak)
