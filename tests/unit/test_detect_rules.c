@@ -83,13 +83,16 @@ static void timer_is_leaked_until_its_deadline(void **state)
 	story_end(&story, &findings);
 }
 
-static struct ct_findings defer_many(struct story *story, uint32_t count, uint64_t tasks)
+/* One cancel function each `step_ms`, spread over the tasks. */
+static struct ct_findings defer_many(struct story *story, uint32_t count, uint64_t tasks, uint64_t step_ms)
 {
 	begin_with_root(story, CT_RUNTIME_GO);
 	for (uint64_t task = 0; task < tasks; task++)
 		story_task(story, 7 + task, false);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		story->now_ns += step_ms * CT_NSEC_PER_MSEC;
 		story_create(story, FIRST + 16 * i, STORY_ROOT, 7 + i % tasks, 2, CT_KIND_CANCEL);
+	}
 	story_wait(story, 12);
 	story_scan(story, CT_EVENT_SCAN_BEGIN, 2);
 	for (uint32_t i = 0; i < count; i++)
@@ -104,18 +107,21 @@ static void defers_pile_up_on_one_goroutine(void **state)
 	struct ct_findings findings;
 
 	(void)state;
-	findings = defer_many(&story, 49, 1);
+	findings = defer_many(&story, 49, 1, 100);
 	assert_int_equal(findings.count, 0);
 	story_end(&story, &findings);
-	findings = defer_many(&story, 50, 1);
+	findings = defer_many(&story, 50, 1, 100);
 	assert_int_equal(count_only(&findings, CT_FINDING_DEFER_IN_LOOP), 1);
 	assert_int_equal(findings.list[0].count, 50);
 	assert_int_equal(findings.list[0].severity, CT_SEVERITY_LEAK);
 	story_end(&story, &findings);
-	findings = defer_many(&story, 1000, 1000); // a thousand goroutines, each with one: a server
+	findings = defer_many(&story, 200, 1, 0); // all at once, then it waits for them: a fan-out
 	assert_int_equal(findings.count, 0);
 	story_end(&story, &findings);
-	findings = defer_many(&story, 100, 2);
+	findings = defer_many(&story, 1000, 1000, 100); // a thousand goroutines, each with one: a server
+	assert_int_equal(findings.count, 0);
+	story_end(&story, &findings);
+	findings = defer_many(&story, 100, 2, 100);
 	assert_int_equal(count_only(&findings, CT_FINDING_DEFER_IN_LOOP), 2);
 	story_end(&story, &findings);
 }

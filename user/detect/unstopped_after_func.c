@@ -31,13 +31,14 @@ static bool judge(const struct ct_detect_input *input, const struct ct_group *gr
 static void explain(const struct ct_detect_input *input, const struct ct_group *group,
 		    const struct ct_finding *finding, struct ct_sentences *sentences)
 {
+	uint64_t begin_ns = input->window->begin_ns;
 	struct ct_text *evidence = &sentences->evidence;
 
 	(void)finding;
 	ct_text_add_grouped(evidence, group->count);
 	ct_text_add(evidence, " registrations of this site hang on one live parent, none has a stop function left, and "
 			      "they grow: made between ");
-	ct_text_add_duration(evidence, group->first_ns - input->window->begin_ns); // growth lies inside the window
+	ct_text_add_duration(evidence, group->first_ns > begin_ns ? group->first_ns - begin_ns : 0);
 	ct_text_add(evidence, " and ");
 	ct_text_add_moment(evidence, input, group->last_ns);
 	if (group->is_weak)
