@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import Skip, case, check, environment, main, note
@@ -136,6 +137,32 @@ def correct_server():
             check(seen["contexts"]["live"] > 10, "the server's contexts are missing")
         truth = target.end()
     check(truth["errors"] == 0, f"the server failed {truth['errors']} times")
+
+
+def starved(lost, percent):
+    """3,000 busy goroutines: each waits its turn, many of them inside a creator or a cancel function."""
+    need_memory()
+    with Target([build("./go_waiting"), "-busy", 3000, "-lost", lost, "-gogc", percent]) as target:
+        target.tell("go")
+        time.sleep(3)  # until the collector has made them wait for it
+        for _ in range(5):
+            seen = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+            check(seen["quality"]["failed_scans"] == 0, f"not read completely: {seen['quality']}")
+            yield seen["findings"]
+
+
+@case("starved")
+def starved_correct():
+    for findings in starved(0, 100):
+        check(findings == [], f"correct code was accused: {findings}")
+
+
+@case("starved_leak")
+def starved_leak():
+    """A real leak in the same program. A reading during which collections end may say less, as all is in flux then."""
+    found = [(f["kind"], f["count"]) for findings in starved(200, 4000) for f in findings]
+    check(all(kind == "lost-cancel" and count <= 200 for kind, count in found), f"more than was lost: {found}")
+    check(("lost-cancel", 200) in found, f"no census found all 200: {found}")
 
 
 @case("refused")

@@ -190,6 +190,19 @@ def defer_loop():
     report.expect(len(report.leaks()) == 1, "one finding for one fault")
 
 
+@case("deferred_returns")
+def deferred_returns():
+    """A recursion and a fan-out defer a hundred each: both return, neither is defer-in-loop."""
+    need_bpf()
+    with Target([build("./go_waiting"), "-deferred", 100]) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("go")
+            report = agent.finish()
+        target.end()
+    report.expect(report["contexts"]["created"] == 200, "not every context was seen")
+    expect_silent(report)
+
+
 def with_profile(version):
     """go_pgo, built with a profile of itself; the inlined creator is what the case is about."""
     profile = cache() / f"go_pgo-{version}.pgo"

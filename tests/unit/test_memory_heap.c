@@ -328,6 +328,25 @@ static void closures_are_found_by_address(void **state)
 	ct_closures_done(&closures);
 }
 
+/* A return address lies behind its call, so it may be the first byte of the next function, never of its own. */
+static void calls_are_found_by_return_address(void **state)
+{
+	struct ct_closures closures = { 0 };
+
+	(void)state;
+	assert_false(ct_closures_is_call(&closures, 0x400010));
+	for (uint64_t i = 100; i; i--) // in any order
+		assert_int_equal(ct_closures_add_call(&closures, 0x400000 + 64 * i, 0x400000 + 64 * i + 32), 0);
+	assert_int_equal(closures.calls_count, 100);
+	for (uint64_t start = 0x400040; start <= 0x401900; start += 64) {
+		assert_false(ct_closures_is_call(&closures, start));
+		assert_true(ct_closures_is_call(&closures, start + 5) && ct_closures_is_call(&closures, start + 32));
+		assert_false(ct_closures_is_call(&closures, start + 33));
+	}
+	assert_false(ct_closures_is_call(&closures, 0) || ct_closures_is_call(&closures, UINT64_MAX));
+	ct_closures_done(&closures);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +360,7 @@ int main(void)
 		cmocka_unit_test(reads_have_bounds),
 		cmocka_unit_test(closures_go_by_their_names),
 		cmocka_unit_test(closures_are_found_by_address),
+		cmocka_unit_test(calls_are_found_by_return_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
