@@ -20,6 +20,9 @@
 #define CT_INDEX_NONE UINT32_MAX
 #define CT_SITE_UNKNOWN 0u
 
+/** Two readings of the memory closer than this are one: a context in the middle of being made looks lost in both. */
+#define CT_PROOF_DISTANCE_NS 1000000000ull
+
 /* State bits of a context. */
 #define CT_CONTEXT_ENDED 0x0001	     /**< Ended; kept only for its descendants. */
 #define CT_CONTEXT_ADOPTED 0x0002    /**< First seen as a parent, by a cancel or in memory: created before the attach. */

@@ -22,7 +22,7 @@ def find_go():
     for place in places:
         if place and os.access(place, os.X_OK):
             return place
-    raise Skip("no go command here; https://go.dev/dl has one")
+    raise Skip("no go command here; ./dev test fetches one")
 
 
 def cache():

@@ -44,6 +44,23 @@ static void lost_takes_two_scans(void **state)
 	tale_end(&tale);
 }
 
+/* Whoever is in the middle of making a context is so in both. */
+static void hasty_scans_are_one(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 2, "state=lost retained=parent");
+	tell(&tale, "+999ms scan_begin scan=2 began=-10ms flags=complete\n"
+		    "+0 observed context=0x20 parent=0x10 scan=2 kind=cancel parent_kind=cancel state=lost\n"
+		    "+0 scan_end scan=2 began=-10ms flags=complete\n");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST_ONCE);
+	scan(&tale, 3, 2, "state=lost retained=parent");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST);
+	tale_end(&tale);
+}
+
 static void once_in_one_scan_is_once(void **state)
 {
 	struct tale tale;
@@ -391,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lost_takes_two_scans),
+		cmocka_unit_test(hasty_scans_are_one),
 		cmocka_unit_test(once_in_one_scan_is_once),
 		cmocka_unit_test(a_second_look_takes_it_back),
 		cmocka_unit_test(undecided_holds_for_one_scan),

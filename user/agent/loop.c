@@ -22,7 +22,8 @@
 #define JUDGE_NS CT_NSEC_PER_SEC
 #define JUDGE_SHARE 50 /* judging costs less than a fiftieth of the time */
 /* Two readings at least this far apart are needed for a proof, so one is due this long before the end. */
-#define LAST_READING_NS (CT_NSEC_PER_SEC + 50 * CT_NSEC_PER_MSEC)
+#define LAST_READING_NS (CT_PROOF_DISTANCE_NS + 50 * CT_NSEC_PER_MSEC)
+#define LAST_READINGS_MAX 2
 
 static void tell_exec(struct ct_live *live)
 {
@@ -111,9 +112,10 @@ static void scan(struct ct_live *live)
 static bool is_scan_due(struct ct_live *live, uint64_t now_ns)
 {
 	uint64_t last_ns = live->end_ns - LAST_READING_NS;
+	bool is_just_read = live->scanner.began_ns + CT_PROOF_DISTANCE_NS > last_ns; // then the one at the end is the next
 
 	if (now_ns < last_ns && live->scanner.next_ns > last_ns)
-		live->scanner.next_ns = last_ns;
+		live->scanner.next_ns = is_just_read ? live->end_ns : last_ns;
 	return ct_scanner_is_due(&live->scanner, live->pipeline, now_ns);
 }
 
@@ -212,9 +214,10 @@ static void on_ready(struct ct_live *live, int fd)
 	}
 }
 
-static void wait_for_last_reading(struct ct_live *live)
+/* Go on draining until a reading can be a second opinion on the one before. */
+static void wait_for_reading(struct ct_live *live)
 {
-	uint64_t until_ns = ct_clock_ns() + LAST_READING_NS;
+	uint64_t until_ns = live->scanner.began_ns ? live->scanner.began_ns + LAST_READING_NS : 0;
 
 	while (ct_clock_ns() < until_ns && !live->has_exited && !live->error) {
 		struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
@@ -230,12 +233,11 @@ static void last_scans(struct ct_live *live)
 {
 	if (!live->scanner.census || live->has_exited)
 		return;
-	scan(live);
-	if (!live->scanner.is_suspicious)
-		return;
-	wait_for_last_reading(live);
-	if (!live->has_exited)
-		scan(live);
+	for (int i = 0; i < LAST_READINGS_MAX && (!i || live->scanner.is_suspicious); i++) {
+		wait_for_reading(live);
+		if (!live->has_exited)
+			scan(live);
+	}
 }
 
 static int push_end(struct ct_live *live)

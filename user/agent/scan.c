@@ -256,6 +256,7 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 		goto out;
 	drain(opaque);
 	scanner->scans++;
+	scanner->began_ns = reading.result.began_ns;
 	scanner->is_suspicious = false;
 	memcpy(scanner->reason, reading.result.reason, sizeof(scanner->reason));
 	push_bracket(&reading, CT_EVENT_SCAN_BEGIN);

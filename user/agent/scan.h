@@ -19,6 +19,7 @@
 struct ct_scanner {
 	struct ct_census *census; /**< Owned; NULL: this target's memory cannot be asked. */
 	uint32_t scans;		  /**< Number of the last scan. */
+	uint64_t began_ns;	  /**< Begin of the last reading; 0 none. */
 	uint64_t next_ns;	  /**< Not before. */
 	uint64_t cost_ns;	  /**< Of the last scan. */
 	uint64_t hasty_ns;	  /**< Not before, when the tree is stale. */

@@ -59,6 +59,12 @@ int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, cons
 	return 0;
 }
 
+/* Is this reading far enough from the one before to be a second opinion? */
+static bool is_apart(const struct ct_tree *tree)
+{
+	return tree->scans.began_ns >= tree->window.last_scan_ns + CT_PROOF_DISTANCE_NS;
+}
+
 static void observe_lost(struct ct_tree *tree, uint32_t index)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
@@ -66,7 +72,7 @@ static void observe_lost(struct ct_tree *tree, uint32_t index)
 	context->state &= (uint16_t)~CT_CONTEXT_UNRETAINED;
 	if (context->state & CT_CONTEXT_LOST)
 		return;
-	if (context->state & CT_CONTEXT_LOST_ONCE && !(context->state & CT_CONTEXT_FRESH)) {
+	if (context->state & CT_CONTEXT_LOST_ONCE && !(context->state & CT_CONTEXT_FRESH) && is_apart(tree)) {
 		context->state &= (uint16_t)~CT_CONTEXT_LOST_ONCE;
 		context->state |= CT_CONTEXT_LOST;
 		return;
