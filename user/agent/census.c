@@ -4,9 +4,9 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
-#include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
+#include "base/time.h"
 #include "provider/target.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 /* Two readings make a proof. More only while something was lost for the first time. */
 #define READINGS_MIN 2
 #define READINGS_MAX 4
-#define PAUSE_MS 1050 /* a context in the middle of being made or ended is so for microseconds */
+#define PAUSE_MS (CT_PROOF_DISTANCE_NS / CT_NSEC_PER_MSEC + 50)
 
 static void nothing_to_drain(void *opaque)
 {
@@ -31,7 +31,7 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 
 	live->scanner.has_no_stream = true;
 	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
-		if (i && poll(&exit_of_target, 1, PAUSE_MS) > 0)
+		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
 		if (!rc)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
@@ -42,16 +42,6 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 	return rc ? ct_error_set(reterr, rc, "cannot read the memory of process %d: %s",
 				 (int)ct_target_pid(live->target), strerror(-rc)) :
 		    0;
-}
-
-static int end_window(struct ct_live *live)
-{
-	const struct ct_event_end event = {
-		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_END },
-		.reason = CT_END_DURATION,
-	};
-
-	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .end = &event, .bytes = sizeof(event) });
 }
 
 /* What could be read of a program that is at odds with itself is told, but nobody shall take it for the whole. */
@@ -65,8 +55,12 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error) || end_window(live))
+	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error))
 		return -CT_STATUS_ATTACH;
+	if (ct_live_close(live)) {
+		ct_error_set(error, -ENOMEM, "no memory for the context tree");
+		return -CT_STATUS_ATTACH;
+	}
 	warn_incomplete(live);
 	return ct_conclude(live->pipeline, outputs);
 }

@@ -57,6 +57,9 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr);
  */
 int ct_live_listen(struct ct_live *live);
 
+/** Tell the stream that the window has ended, for `end_reason`. @return 0 or -ENOMEM. */
+int ct_live_close(struct ct_live *live);
+
 /** Watch until the window ends, with its last scans. @return 0 or negative errno, told in reterr. */
 int ct_live_watch(struct ct_live *live, struct ct_error *reterr);
 

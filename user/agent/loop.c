@@ -240,7 +240,7 @@ static void last_scans(struct ct_live *live)
 	}
 }
 
-static int push_end(struct ct_live *live)
+int ct_live_close(struct ct_live *live)
 {
 	struct ct_event_end event = {
 		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_END },
@@ -270,6 +270,6 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 	last_scans(live);
 	drain(live);
 	tick(live, ct_clock_ns());
-	rc = rc ?: live->error ?: push_end(live);
+	rc = rc ?: live->error ?: ct_live_close(live);
 	return rc ? ct_error_set(reterr, rc, "cannot go on watching: %s", strerror(-rc)) : 0;
 }

@@ -81,15 +81,6 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 const struct ct_census_context *ct_census_find(const struct ct_census_result *result, uint64_t address);
 
 /**
- * What became of a context that a stream believes live and that is not in the result?
- *
- * @return CT_OBSERVED_CANCELLED (allocated, its error word is set), CT_OBSERVED_FREED (not allocated, or no context any
- *         more), or CT_OBSERVED_UNDECIDED when it cannot be read or its span is not swept.
- */
-enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct ct_census_result *result,
-					  uint64_t address);
-
-/**
  * What memory says now about an address where a context is believed alive, but which the result does not list.
  *
  * @return CANCELLED: allocated, a context, its error set; FREED: not allocated, or no context any more; UNDECIDED:
