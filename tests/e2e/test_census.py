@@ -110,6 +110,7 @@ def unprivileged():
                                   capture_output=True, text=True, timeout=60, check=False)
             check(done.returncode == 3 and not done.stdout, f"status {done.returncode}: {done.stdout[:200]}")
             check(len(done.stderr.splitlines()) == 1 and "CAP_SYS_PTRACE" in done.stderr, f"said {done.stderr}")
+            check("CAP_BPF" not in done.stderr, f"no probe, no need for it: {done.stderr}")
 
 
 @case("report")

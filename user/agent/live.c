@@ -190,6 +190,9 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 
 	if (!rc)
 		rc = open_memory(live, reterr);
+	if (rc == -EACCES || rc == -EPERM) // no probe: what else watching would take is beside the point
+		ct_error_hint(reterr, "a census takes what ptrace takes: be the user of process %d, or have CAP_SYS_PTRACE",
+			      (int)pid);
 	if (!rc)
 		rc = ct_privileges_drop(reterr);
 	if (!rc)
