@@ -6,6 +6,8 @@
 #include "agent/agent.h"
 #include "agent/live.h"
 #include "agent/output.h"
+#include "agent/still.h"
+#include "agent/stop.h"
 #include "base/time.h"
 #include "provider/target.h"
 
@@ -22,6 +24,15 @@
 static void nothing_to_drain(void *opaque)
 {
 	(void)opaque;
+}
+
+/* One reading is enough where nothing moves. */
+static int read_stopped(struct ct_live *live, struct ct_error *reterr)
+{
+	int rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
+
+	live->scanner.has_no_stream = true;
+	return rc ? rc : ct_still_scan(live, false, nothing_to_drain, reterr);
 }
 
 static int read_memory(struct ct_live *live, struct ct_error *reterr)
@@ -55,7 +66,7 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error))
+	if (ct_live_inspect(live, live->options->pid, error) || (live->options->with_stop ? read_stopped(live, error) : read_memory(live, error)))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");

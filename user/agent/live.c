@@ -56,7 +56,9 @@ static int push_target(struct ct_live *live)
 static int push_rules(struct ct_live *live)
 {
 	struct ct_event_rules event = {
-		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_RULES },
+		.header = { .time_ns = ct_clock_ns(),
+			    .type = CT_EVENT_RULES,
+			    .flags = live->options->has_min_age ? CT_RULES_AGE_CHOSEN : 0 },
 		.min_age_ns = live->options->min_age_ns,
 		.grace_ns = live->options->grace_ns,
 	};

@@ -64,13 +64,15 @@ static void push_bracket(struct reading *reading, uint8_t type)
 	struct ct_event_scan event = {
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = type,
-			    .flags = result->is_complete ? CT_SCAN_COMPLETE : 0 },
+			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
+					       (result->is_stopped ? CT_SCAN_STOPPED : 0)) },
 		.began_ns = result->began_ns,
 		.scan = reading->scanner->scans,
 		.collections = result->collections,
 		.contexts = (uint32_t)result->count,
 		.lost = result->lost,
 		.read_bytes = result->read_bytes,
+		.paused_ns = type == CT_EVENT_SCAN_END ? result->paused_ns : 0,
 	};
 
 	push(reading, &event, sizeof(event));
@@ -271,6 +273,17 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 out:
 	ct_census_result_done(&reading.result);
 	plan_next(scanner, began_ns);
+	return rc;
+}
+
+int ct_scanner_scan_frozen(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_freeze *freeze,
+			   ct_scan_breathe drain, void *opaque)
+{
+	int rc;
+
+	ct_census_freeze(scanner->census, freeze);
+	rc = ct_scanner_scan(scanner, pipeline, drain, opaque);
+	ct_census_freeze(scanner->census, NULL);
 	return rc;
 }
 

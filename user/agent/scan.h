@@ -14,6 +14,7 @@
 
 #include "agent/pipeline.h"
 #include "memory/census.h"
+#include "memory/freeze.h"
 
 /** The scans of one session. Zero-initialise. */
 struct ct_scanner {
@@ -41,6 +42,14 @@ typedef void (*ct_scan_breathe)(void *opaque);
  * @return 0 (an incomplete scan too: it is told as such); -ESRCH when the target is gone; -ENOMEM.
  */
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque);
+
+/**
+ * The same for a frozen target, whose reading is a proof by itself.
+ *
+ * @param freeze  Taken by ct_freeze_copy(); borrowed for this call.
+ */
+int ct_scanner_scan_frozen(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_freeze *freeze,
+			   ct_scan_breathe drain, void *opaque);
 
 /** @return true when it is time to ask again: something old lives, or a suspicion waits for its second reading. */
 bool ct_scanner_is_due(const struct ct_scanner *scanner, const struct ct_pipeline *pipeline, uint64_t now_ns);
