@@ -2,6 +2,7 @@
 #include "agent/live.h"
 
 #include "agent/clock.h"
+#include "agent/last_moment.h"
 #include "agent/privileges.h"
 #include "base/text.h"
 #include "provider/attach.h"
@@ -223,6 +224,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
 		prepare_census(live, &no_census);
+	if (!rc && ct_last_moment_plan(live))
+		rc = ct_error_set(reterr, -ENOMEM, "cannot plan probes: no memory");
 	if (!rc)
 		rc = attach_plans(live, reterr);
 	if (!rc)
@@ -246,6 +249,10 @@ void ct_live_done(struct ct_live *live)
 {
 	if (live->source)
 		live->source->ops->done(live->source);
+	if (live->attach) {
+		ct_attach_detach(live->attach);
+		ct_last_moment_pass(live);
+	}
 	ct_attach_free(live->attach);
 	ct_scanner_done(&live->scanner);
 	ct_process_symbols_free(live->symbols);

@@ -53,8 +53,8 @@ static void tell(const struct ct_live *live, const struct ct_freeze *freeze, uin
 {
 	struct ct_freeze_figures figures = ct_freeze_figures(freeze);
 
-	if (live->options->is_quiet)
-		return;
+	if (live->options->is_quiet || (live->child && !live->options->is_verbose))
+		return; // at its exit nobody waits for the child but us
 	fprintf(stderr, "ctxtrace: the program stood still for %.3f s\n", (double)paused_ns / 1e9);
 	if (live->options->is_verbose)
 		fprintf(stderr, "ctxtrace: %" PRIu64 " bytes copied, %zu threads, %" PRIu64 " objects reached\n",
