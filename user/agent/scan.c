@@ -24,7 +24,21 @@ struct reading {
 	uint64_t breathed_ns;
 	bool tells_all; /* the live contexts the tree does not know, too */
 	int error;
+	struct ct_retelling *retelling; /* of a recorded reading; NULL: this one is live */
 };
+
+/* Of the event at hand: now, or when the recording had one. A reading that tells more than the recorded one did does
+ * not go on after its end. */
+static uint64_t event_time(struct reading *reading)
+{
+	struct ct_retelling *retelling = reading->retelling;
+
+	if (!retelling)
+		return ct_clock_ns();
+	if (retelling->next + 1 < retelling->times_count)
+		return retelling->times[retelling->next++];
+	return retelling->times[retelling->times_count - 1];
+}
 
 void ct_scanner_done(struct ct_scanner *scanner)
 {
@@ -34,9 +48,9 @@ void ct_scanner_done(struct ct_scanner *scanner)
 
 static void breathe(struct reading *reading)
 {
-	uint64_t now = ct_clock_ns();
+	uint64_t now = reading->retelling ? 0 : ct_clock_ns();
 
-	if (now - reading->breathed_ns <= BREATH_NS)
+	if (!now || now - reading->breathed_ns <= BREATH_NS)
 		return;
 	reading->drain(reading->opaque);
 	reading->breathed_ns = now;
@@ -62,7 +76,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 {
 	const struct ct_census_result *result = &reading->result;
 	struct ct_event_scan event = {
-		.header = { .time_ns = ct_clock_ns(),
+		.header = { .time_ns = event_time(reading),
 			    .type = type,
 			    .flags = result->is_complete ? CT_SCAN_COMPLETE : 0 },
 		.began_ns = result->began_ns,
@@ -79,7 +93,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 static void push_observed(struct reading *reading, const struct ct_census_context *seen)
 {
 	struct ct_event_observed event = {
-		.header = { .time_ns = ct_clock_ns(),
+		.header = { .time_ns = event_time(reading),
 			    .type = CT_EVENT_OBSERVED,
 			    .flags = (uint8_t)((seen->task ? CT_OBSERVED_DEFERRED : 0) |
 					       (seen->is_in_flux ? CT_OBSERVED_IN_FLUX : 0)) },
@@ -104,7 +118,7 @@ static bool is_suspicion(const struct reading *reading, const struct ct_context 
 	uint64_t age_ns = reading->result.began_ns - context->created_ns;
 
 	return seen->state == CT_OBSERVED_LOST && !(context->state & CT_CONTEXT_LOST_ONCE) &&
-	       age_ns >= reading->pipeline->options->min_age_ns;
+	       age_ns >= reading->pipeline->min_age_ns;
 }
 
 /* Adopted as the parent of another, it is known by its address and kind alone. */

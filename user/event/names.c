@@ -46,6 +46,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_END] = "scan_end",
 	[CT_EVENT_MEMORY] = "memory",
 	[CT_EVENT_FACTS] = "facts",
+	[CT_EVENT_RULES] = "rules",
 };
 
 static const struct {
