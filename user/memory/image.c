@@ -2,6 +2,8 @@
 #include "memory/image.h"
 
 #include "memory/image_writer.h"
+#include "memory/page_map.h"
+#include "memory/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +24,23 @@ struct ct_image_piece {
 struct ct_image_swapped {
 	uint32_t scan, read;
 	uint64_t pages;
+};
+
+struct ct_image {
+	struct ct_memory memory; /* first: the readers get this */
+	uint32_t scan, read;	 /* the read that was answered last */
+	uint32_t last_scan, last_read; /* of what was added */
+	uint64_t holes;		 /* reads of this reading that wanted what the recording does not hold */
+	uint64_t steps_left;	 /* bound on the work of one reading */
+	bool is_stopped;	 /* the recording holds no more from some read on */
+	struct ct_page_map map;	 /* page to newest piece */
+	struct ct_image_piece *pieces;
+	uint32_t count;
+	size_t room;
+	uint8_t *content;
+	size_t content_bytes, content_room;
+	struct ct_image_swapped *swapped; /* in their order */
+	size_t swapped_count, swapped_room, swapped_next, swapped_due;
 };
 
 static bool is_before(uint32_t scan, uint32_t read, uint32_t other_scan, uint32_t other_read)
@@ -150,9 +169,29 @@ static int image_read(struct ct_memory *memory, uint64_t address, void *buffer, 
 	return rc;
 }
 
-void ct_image_init(struct ct_image *image)
+struct ct_image *ct_image_new(void)
 {
-	*image = (struct ct_image){ .memory = { .read = image_read } };
+	struct ct_image *image = calloc(1, sizeof(*image));
+
+	if (image)
+		image->memory.read = image_read;
+	return image;
+}
+
+void ct_image_free(struct ct_image *image)
+{
+	if (!image)
+		return;
+	ct_page_map_done(&image->map);
+	free(image->pieces);
+	free(image->content);
+	free(image->swapped);
+	free(image);
+}
+
+struct ct_memory *ct_image_memory(struct ct_image *image)
+{
+	return &image->memory;
 }
 
 /* Room for `count` more items. */
@@ -176,13 +215,11 @@ static int reserve(void **items, size_t count, size_t *room, size_t item_bytes)
 static int add_piece(struct ct_image *image, const struct ct_event_memory *event, uint64_t page, size_t from, size_t to,
 		     uint64_t content)
 {
-	size_t room = image->room;
 	uint32_t *newest;
 	int rc = image->count == CT_IMAGE_PIECES_MAX ? -EOVERFLOW : 0;
 
 	if (!rc)
-		rc = reserve((void **)&image->pieces, image->count + 1, &room, sizeof(*image->pieces));
-	image->room = (uint32_t)room;
+		rc = reserve((void **)&image->pieces, image->count + 1, &image->room, sizeof(*image->pieces));
 	newest = rc ? NULL : ct_page_map_at(&image->map, page);
 	if (!newest)
 		return rc ?: -ENOMEM;
@@ -267,13 +304,4 @@ void ct_image_begin(struct ct_image *image, uint32_t scan)
 bool ct_image_is_whole(const struct ct_image *image)
 {
 	return !image->holes && !image->is_stopped && image->steps_left && image->swapped_next >= image->swapped_due;
-}
-
-void ct_image_done(struct ct_image *image)
-{
-	ct_page_map_done(&image->map);
-	free(image->pieces);
-	free(image->content);
-	free(image->swapped);
-	*image = (struct ct_image){ 0 };
 }

@@ -10,32 +10,23 @@
 #pragma once
 
 #include "ctxtrace/event.h"
-#include "memory/page_map.h"
-#include "memory/reader.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-/** Zero-initialise by ct_image_init(); release with ct_image_done(). */
-struct ct_image {
-	struct ct_memory memory; /**< First: the readers get this. */
-	uint32_t scan, read;	 /**< The read that was answered last. */
-	uint64_t holes;		 /**< Reads of this reading that wanted what the recording does not hold. */
-	uint64_t steps_left;	 /**< Bound on the work of one reading. */
-	bool is_stopped; /**< The recording ends before its events do. */
-	struct ct_page_map map; /**< Page to newest piece. */
-	struct ct_image_piece *pieces;
-	uint32_t count, room;
-	uint8_t *content;
-	size_t content_bytes, content_room;
-	struct ct_image_swapped *swapped; /**< In their order. */
-	size_t swapped_count, swapped_room, swapped_next, swapped_due;
-	uint32_t last_scan, last_read; /**< Of what was added. */
-};
+struct ct_memory;
 
-/** An empty one. It must not move afterwards. */
-void ct_image_init(struct ct_image *image);
+/** A recorded image. */
+struct ct_image;
+
+/** An empty one. @return NULL: no memory. */
+struct ct_image *ct_image_new(void);
+
+/** Release it. NULL is fine. */
+void ct_image_free(struct ct_image *image);
+
+/** What a census reads. Borrowed. */
+struct ct_memory *ct_image_memory(struct ct_image *image);
 
 /** Add a decoded event. @return 0; -EPROTO it comes before an earlier one; -EOVERFLOW too much; -ENOMEM. */
 int ct_image_add(struct ct_image *image, const struct ct_event_memory *event);
@@ -45,6 +36,3 @@ void ct_image_begin(struct ct_image *image, uint32_t scan);
 
 /** After a reading: does the recording hold all that it asked for, and did it meet all pages that were swapped out? */
 bool ct_image_is_whole(const struct ct_image *image);
-
-/** Release. */
-void ct_image_done(struct ct_image *image);

@@ -7,6 +7,7 @@
 #include "memory/image_writer.h"
 
 #include "memory/page_map.h"
+#include "memory/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>

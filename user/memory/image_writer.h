@@ -6,10 +6,10 @@
 #pragma once
 
 #include "ctxtrace/source.h"
-#include "memory/reader.h"
 
-#include <stdbool.h>
 #include <stdint.h>
+
+struct ct_memory_listener;
 
 /** More content than this is not kept: a recording stays within what a replay holds in memory. */
 #define CT_IMAGE_BYTES_MAX (UINT64_C(1) << 30)

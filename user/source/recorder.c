@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -29,11 +30,27 @@ static int put(struct ct_recorder *recorder, const void *bytes, size_t length)
 	return gzfwrite(bytes, 1, length, recorder->file) == length ? 0 : gz_error(recorder->file);
 }
 
-int ct_recorder_open(const char *path, struct ct_recorder **ret_recorder, struct ct_error *reterr)
+/* What holds memory of the target is for its owner alone, an older file of that name included. */
+static int open_file(const char *path, bool is_private)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, is_private ? 0600 : 0666);
+	struct stat status;
+	int error;
+
+	if (fd < 0 || !is_private || fstat(fd, &status) || !S_ISREG(status.st_mode) || !(status.st_mode & 077) ||
+	    !fchmod(fd, 0600))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int ct_recorder_open(const char *path, bool is_private, struct ct_recorder **ret_recorder, struct ct_error *reterr)
 {
 	struct ct_recording_head head = { .magic = CT_RECORDING_MAGIC, .abi = CT_EVENT_ABI };
 	struct ct_recorder *recorder;
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = open_file(path, is_private);
 
 	if (fd < 0)
 		return ct_error_set(reterr, -errno, "cannot write the recording %s: %s", path, strerror(errno));
