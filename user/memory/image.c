@@ -31,7 +31,7 @@ struct ct_image {
 	uint32_t scan, read;	 /* the read that was answered last */
 	uint32_t last_scan, last_read; /* of what was added */
 	uint64_t holes;		 /* reads of this reading that wanted what the recording does not hold */
-	uint64_t steps_left;	 /* bound on the work of one reading */
+	uint64_t steps_max, steps_left; /* bound on the work of one reading */
 	bool is_stopped;	 /* the recording holds no more from some read on */
 	struct ct_page_map map;	 /* page to newest piece */
 	struct ct_image_piece *pieces;
@@ -173,8 +173,10 @@ struct ct_image *ct_image_new(void)
 {
 	struct ct_image *image = calloc(1, sizeof(*image));
 
-	if (image)
-		image->memory.read = image_read;
+	if (!image)
+		return NULL;
+	image->memory.read = image_read;
+	image->steps_max = STEPS_MAX;
 	return image;
 }
 
@@ -276,6 +278,8 @@ int ct_image_add(struct ct_image *image, const struct ct_event_memory *event)
 		return 0;
 	if (event->header.flags == CT_MEMORY_SWAPPED)
 		return add_swapped(image, event);
+	if (event->bytes / CT_IMAGE_PAGE > CT_IMAGE_PIECES_MAX - image->count)
+		return -EOVERFLOW;
 	if (!event->header.flags)
 		rc = add_content(image, event);
 	while (address < end && !rc) {
@@ -294,11 +298,16 @@ void ct_image_begin(struct ct_image *image, uint32_t scan)
 	image->scan = scan;
 	image->read = 0;
 	image->holes = 0;
-	image->steps_left = STEPS_MAX;
+	image->steps_left = image->steps_max;
 	image->swapped_due = image->swapped_count;
 	image->swapped_next = 0;
 	while (image->swapped_next < image->swapped_count && image->swapped[image->swapped_next].scan < scan)
 		image->swapped_next++;
+}
+
+void ct_image_bound(struct ct_image *image, uint64_t steps)
+{
+	image->steps_max = steps;
 }
 
 bool ct_image_is_whole(const struct ct_image *image)

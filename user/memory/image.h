@@ -34,5 +34,8 @@ int ct_image_add(struct ct_image *image, const struct ct_event_memory *event);
 /** Begin the reading `scan`, all of whose events were added; those of questions after it may come later. */
 void ct_image_begin(struct ct_image *image, uint32_t scan);
 
+/** Bound the work of one reading to so many pieces looked at, from the next one on. The default is 2^28. */
+void ct_image_bound(struct ct_image *image, uint64_t steps);
+
 /** After a reading: does the recording hold all that it asked for, and did it meet all pages that were swapped out? */
 bool ct_image_is_whole(const struct ct_image *image);
