@@ -4,13 +4,17 @@
 
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // detached is what programs wrote before there was WithoutCancel.
 type detached struct{ context.Context }
 
-func (detached) Done() <-chan struct{} { return nil }
-func (detached) Err() error            { return nil }
+func (detached) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (detached) Done() <-chan struct{}       { return nil }
+func (detached) Err() error                  { return nil }
 
 func withoutCancel(ctx context.Context) context.Context { return detached{ctx} }
 
