@@ -204,12 +204,22 @@ static int refuse(int rc, struct ct_error *reterr)
 	return ct_error_set(reterr, rc, "--stop: the target's memory cannot be copied: %s", strerror(-rc));
 }
 
+/* Another reading of the same memory: with a bound of its own, and nobody records it. */
+static void begin(struct ct_memory *memory, const struct ct_census *census)
+{
+	memory->listener = NULL;
+	memory->has_bound = true;
+	memory->is_spent = false;
+	memory->cost_left = census->read_bound;
+}
+
 static int prepare(struct ct_freeze *freeze, const struct ct_census *census, uint64_t bytes_max)
 {
 	struct ct_memory *memory = census->memory;
 	uint64_t bytes = 0, swapped = memory->swapped_pages;
 	int rc;
 
+	begin(memory, census);
 	ct_copy_init(&freeze->copy, memory, bytes_max);
 	freeze->heap = (struct ct_heap){ .memory = memory, .layout = census->heap.layout, .mheap = census->heap.mheap };
 	rc = ct_heap_load_arenas(&freeze->heap);
@@ -252,6 +262,7 @@ int ct_freeze_copy(struct ct_freeze *freeze, const struct ct_census *census, str
 	uint64_t swapped = memory->swapped_pages;
 	int rc;
 
+	begin(memory, census);
 	freeze->threads = *threads;
 	*threads = (struct ct_threads){ 0 };
 	freeze->stopped_ns = stopped_ns;
