@@ -132,7 +132,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
 	{ CT_OPTION_WHAT, 269, "stop", NULL, CENSUS, set_with_stop,
-	  "stop the process for one exact reading: a proof that waits for no collection" },
+	  "stop the process for one exact reading (tens of ms)" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING, set_format,
