@@ -125,7 +125,7 @@ int ct_mark_init(struct ct_mark *mark, struct ct_copy *copy, const struct ct_hea
 {
 	int rc;
 
-	*mark = (struct ct_mark){ .copy = copy, .heap = heap };
+	*mark = (struct ct_mark){ .copy = copy, .heap = heap, .work_max = WORK_MAX };
 	rc = ct_objects_load(&mark->objects, heap);
 	if (!rc)
 		rc = allocate(mark);
@@ -146,7 +146,7 @@ int ct_mark_init(struct ct_mark *mark, struct ct_copy *copy, const struct ct_hea
 
 static int push(struct ct_mark *mark, struct ct_marked object)
 {
-	if (mark->work_count == WORK_MAX) {
+	if (mark->work_count >= mark->work_max) {
 		mark->has_overflowed = true;
 		return 0;
 	}

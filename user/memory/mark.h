@@ -31,6 +31,7 @@ struct ct_mark {
 	uint8_t *marks;
 	struct ct_marked *work; /**< Marked, not yet scanned. */
 	size_t work_count, work_room;
+	size_t work_max; /**< Set by ct_mark_init(); a test may want less. */
 	bool has_overflowed; /**< Something was marked that is not in `work`. */
 	uint64_t marked;     /**< How many. */
 };
