@@ -159,9 +159,10 @@ def run_go(command, *options, env=None, status=0):
 
 
 def expect_last_word(report, leaks, kind="lost-cancel"):
-    """Proven, or silent and nothing left undecided, by the reading at the exit."""
-    found = [(f["kind"], f["count"], f["severity"], f["confidence"]) for f in report["findings"]]
-    check(found == ([(kind, leaks, "leak", "confirmed")] if leaks else []), f"found {found}, {leaks} were lost")
+    """Proven, or silent and nothing left undecided, by the reading at the exit. A stale word may hide one or two."""
+    found = [(f["kind"], f["severity"], f["confidence"]) for f in report["findings"]]
+    check(found == ([(kind, "leak", "confirmed")] if leaks else []), f"found {found}, {leaks} were lost")
+    check(not leaks or leaks - 2 <= report["findings"][0]["count"] <= leaks, f"not {leaks}: {report['findings']}")
     check(report["undecided"] == [], f"undecided: {report['undecided']}")
     check(report["quality"]["paused_s"] and report["window"]["end"] == "target-exit",
           f"not read at its exit: {report['quality']} {report['window']}")
@@ -215,11 +216,11 @@ def test_binary():
 def last_word_signal():
     """A signal to ctxtrace ends the command too: what it leaves is still read."""
     need_bpf()
-    with Agent(command="run", run=[build("./go_still"), "-movers", "0", "-lost", "40"]) as agent:
+    with Agent(command="run", run=[build("./go_ends"), "wait", "leak"]) as agent:
         agent.output.wait("the command's first line", lambda line: line.startswith("ready"), 20)
-        report = agent.stop(signal.SIGINT)
-        found = [(f["kind"], f["count"]) for f in report["findings"]]
-        check(found == [("lost-cancel", 40)], f"found {found}")
+        report = agent.stop(signal.SIGINT, expect=130)
+        found = [f["kind"] for f in report["findings"]]
+        check(found == ["lost-cancel"] and 28 <= report["findings"][0]["count"] <= 30, f"found {report['findings']}")
 
 
 def held(agent):

@@ -2,13 +2,14 @@
 
 // go_ends makes some contexts, never collects, and ends at once in the way it is told:
 //
-//	go_ends exit|return|panic|term|kill|nil leak|held
+//	go_ends exit|return|panic|term|kill|nil|wait leak|held
 //
 // With "leak" 30 of them are lost; with "held" somebody holds every cancel function.
 package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -53,6 +54,9 @@ func end(how string) {
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		time.Sleep(time.Minute)
+	case "wait":
+		fmt.Println("ready", os.Getpid())
+		time.Sleep(time.Minute)
 	case "nil":
 		var nothing *int
 		*nothing = 1
@@ -61,7 +65,7 @@ func end(how string) {
 
 func main() {
 	root, stop := context.WithCancel(context.Background())
-	defer stop()
+	held = append(held, stop) // and it is not called: what is below lives until the very end
 	ready := make(chan bool)
 	for i := 0; i < 5; i++ {
 		go wait(root, ready)
