@@ -13,6 +13,7 @@ from e2e import case, check, environment, main, note, wait_for
 from e2e_go import DEFAULT, VERSIONS, build
 from e2e_process import Process, Target, demo
 from test_census import Leaks, expect_truth, need_memory, run
+from test_go_memory import with_profile
 
 STRIPPED = ("-trimpath", "-ldflags=-s -w")
 NEVER = dict(os.environ, GOGC="off")
@@ -117,6 +118,14 @@ def running_never_wrong():
             check(seen["findings"] == [], f"held ones were accused: {found(seen)}")
 
 
+def expect_silence(target, rounds):
+    for _ in range(rounds):
+        seen = json.loads(stopped_census(target.pid).stdout)
+        check(seen["quality"]["failed_scans"] == 0, f"not read completely: {seen['quality']}")
+        check(seen["findings"] == [], f"correct code was accused: {seen['findings']}")
+        check(seen["contexts"]["live"] > 0, "nothing was seen")
+
+
 @case("correct_busy")
 def correct_busy():
     """Goroutines in the middle of making and ending contexts at every instruction: none of them is a loss."""
@@ -124,10 +133,7 @@ def correct_busy():
     for goroutines, rounds in ((4, 40), (500, 10)):
         with Target([build("./go_waiting"), "-busy", goroutines]) as target:
             target.tell("go")
-            for _ in range(rounds):
-                seen = json.loads(stopped_census(target.pid).stdout)
-                check(seen["quality"]["failed_scans"] == 0, f"not read completely: {seen['quality']}")
-                check(seen["findings"] == [], f"correct code was accused: {seen['findings']}")
+            expect_silence(target, rounds)
 
 
 @case("correct_server")
@@ -140,6 +146,19 @@ def correct_server():
             check(seen["contexts"]["live"] > 10, "the server's contexts are missing")
         truth = target.end()
     check(truth["errors"] == 0, f"the server failed {truth['errors']} times")
+
+
+@case("correct_pgo")
+def correct_pgo():
+    """Where creators are inlined a cancel function may be in a register, or nowhere while its maker runs."""
+    need_memory()
+    for version in (VERSIONS["1.21"], DEFAULT):
+        program = with_profile(version)
+        with Target([program]) as target:
+            target.tell("go")
+            expect_silence(target, 5)
+        with Target([program, "-hot"]) as target:
+            expect_silence(target, 30)
 
 
 def kill_in_the_middle(target, agent):
