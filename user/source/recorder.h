@@ -8,7 +8,7 @@
 struct ct_recorder;
 
 /**
- * Create the file.
+ * Open the file. It keeps what it held until the first event, and is gone again when none came and it was not there.
  *
  * @param is_private  It will hold memory of the target: nobody but its owner may read it.
  * @return 0 or negative errno, told in reterr.
