@@ -206,7 +206,7 @@ static void put_goroutine(struct go_heap *process, uint64_t i, uint64_t goid, ui
 static void put_goroutines(struct go_heap *process)
 {
 	const struct ct_goroutine_layout *layout = process->go.goroutine;
-	const uint64_t goids[] = { 1, GO_HEAP_TASK, 8, 9 }, watcher = STACKS + 2 * STACK_BYTES + 0x300;
+	const uint64_t goids[] = { 1, GO_HEAP_TASK, 8, 9 }, watcher = GO_HEAP_ARENA + GO_HEAP_WATCHER_STACK;
 	const uint64_t inside = STACKS + 3 * STACK_BYTES + 0x340;
 
 	for (uint64_t i = 0; i < 4; i++)
@@ -219,6 +219,7 @@ static void put_goroutines(struct go_heap *process)
 		put(process, DEFERS + 48 * i + CT_DEFER_FN, GO_HEAP_ARENA + 2 * CT_GO_PAGE_BYTES + 32);
 		put(process, DEFERS + 48 * i + layout->defer_link, i < 49 ? DEFERS + 48 * (i + 1) : 0);
 	}
+	put(process, GOROUTINES + 2 * GOROUTINE_BYTES + CT_G_SCHED_SP, watcher);
 	put(process, watcher, OWN);
 	put(process, watcher + 8, process->contexts[GO_HEAP_WATCHED]);
 	put(process, GOROUTINES + 3 * GOROUTINE_BYTES + CT_G_SCHED_PC, CREATOR + 0x10);

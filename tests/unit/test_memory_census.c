@@ -165,6 +165,26 @@ static void a_bound_makes_it_incomplete(void **state)
 	done(census);
 }
 
+/* A goroutine that begins as a watcher and has a stack full of contexts: looked at as far as a watcher's, and no further.
+ * The one it really watches lies behind them, and without it nothing retains that context: it is not lost then. */
+static void a_stack_full_of_contexts_is_no_watchers(void **state)
+{
+	struct ct_census *census = begin(26);
+	struct ct_census_result result = { 0 };
+	uint8_t *stack = process.fake.stretches[process.fake.count - 1].data + GO_HEAP_WATCHER_STACK;
+
+	(void)state;
+	memmove(stack + 64 * 8, stack, 16);
+	for (size_t i = 0; i < 64; i++)
+		fake_put(stack + 8 * i, process.contexts[GO_HEAP_HELD], 8);
+	assert_int_equal(ct_census_scan(census, NULL, NULL, &result, NULL), 0);
+	assert_true(result.is_complete);
+	assert_null(ct_census_find(&result, process.contexts[GO_HEAP_WATCHED])); // nothing says that it is a context
+	expect_state(&result, GO_HEAP_LOST, CT_OBSERVED_LOST, CT_RETAINED_PARENT);
+	ct_census_result_done(&result);
+	done(census);
+}
+
 /* xorshift64*: the same numbers on every machine. */
 static uint64_t draw(uint64_t *seed)
 {
@@ -255,6 +275,7 @@ int main(void)
 		cmocka_unit_test(every_release_tells_every_fate),
 		cmocka_unit_test(a_recording_says_the_same),
 		cmocka_unit_test(a_bound_makes_it_incomplete),
+		cmocka_unit_test(a_stack_full_of_contexts_is_no_watchers),
 		cmocka_unit_test(hostile_memory_ends_in_bounds),
 	};
 
