@@ -25,6 +25,7 @@
 #define GO_HEAP_TIME_BASE UINT64_C(1000000000000)
 #define GO_HEAP_DEADLINE (GO_HEAP_TIME_BASE + UINT64_C(5000000000))
 #define GO_HEAP_WATCHER_STACK (5 * 8192 + 0x4000 + 2 * 0x400 + 0x100) /* in `heap`: what the watcher's stack holds */
+#define GO_HEAP_DEFERS (5 * 8192 + 0x2000) /* in `heap`: 50 records of a defer list, 48 bytes each */
 #define GO_HEAP_TASK 7 /* goroutine whose defer list holds a cancel function 50 times */
 
 /** What becomes of a context. */

@@ -185,6 +185,26 @@ static void a_stack_full_of_contexts_is_no_watchers(void **state)
 	done(census);
 }
 
+/* A defer list that comes back to any of its records is torn: nothing of it is believed, and it is not walked for ever. */
+static void a_defer_list_without_end_is_torn(void **state)
+{
+	(void)state;
+	for (uint64_t back = 0; back < 50; back += 7) {
+		struct ct_census *census = begin(26);
+		struct ct_census_result result = { 0 };
+
+		fake_put(process.heap + GO_HEAP_DEFERS + 49 * 48 + process.go.goroutine->defer_link,
+			 GO_HEAP_ARENA + GO_HEAP_DEFERS + 48 * back, 8);
+		ct_census_bound(census, UINT64_C(64) << 20);
+		assert_int_equal(ct_census_scan(census, NULL, NULL, &result, NULL), 0);
+		assert_true(result.is_complete);
+		assert_int_equal(look(&result, GO_HEAP_DEFERRED)->task, 0);
+		expect_state(&result, GO_HEAP_DEFERRED, CT_OBSERVED_HELD, CT_RETAINED_PARENT);
+		ct_census_result_done(&result);
+		done(census);
+	}
+}
+
 /* xorshift64*: the same numbers on every machine. */
 static uint64_t draw(uint64_t *seed)
 {
@@ -276,6 +296,7 @@ int main(void)
 		cmocka_unit_test(a_recording_says_the_same),
 		cmocka_unit_test(a_bound_makes_it_incomplete),
 		cmocka_unit_test(a_stack_full_of_contexts_is_no_watchers),
+		cmocka_unit_test(a_defer_list_without_end_is_torn),
 		cmocka_unit_test(hostile_memory_ends_in_bounds),
 	};
 

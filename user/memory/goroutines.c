@@ -114,15 +114,26 @@ static int keep_deferred(struct walk *walk, struct deferred deferred)
 	return 0;
 }
 
+/* A list that comes back to where it was is torn, and nothing of it is believed. Brent's way to see it: remember a record,
+ * and another one after twice as many. */
 static int read_defers(struct walk *walk, uint64_t record)
 {
 	const struct ct_goroutine_layout *layout = walk->scan->census->layout.goroutine;
+	uint64_t remembered = 0, next_memory = 64;
 	uint8_t bytes[48];
 	int rc = 0;
 
 	walk->deferred_count = 0;
 	while (record && record % 8 == 0 && !rc && walk->defers_left) {
 		walk->defers_left--;
+		if (record == remembered) {
+			walk->deferred_count = 0;
+			return 0;
+		}
+		if (walk->deferred_count == next_memory) {
+			remembered = record;
+			next_memory *= 2;
+		}
 		if (ct_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
 			return 0;
 		rc = keep_deferred(walk, (struct deferred){ ct_load64(bytes + CT_DEFER_SP),
