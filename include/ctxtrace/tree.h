@@ -36,7 +36,8 @@
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
 #define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended; never told once another task defers its cancel. */
-#define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. Higher bits are the tree's own. */
+#define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. */
+#define CT_CONTEXT_UNDECIDED 0x4000    /**< Memory: the last complete scan could not tell. Other bits are the tree's own. */
 
 /** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
 struct ct_context {

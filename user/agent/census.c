@@ -4,6 +4,7 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
+#include "agent/census_watch.h"
 #include "agent/live.h"
 #include "agent/output.h"
 #include "base/time.h"
@@ -29,7 +30,6 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
 	int rc = 0;
 
-	live->scanner.has_no_stream = true;
 	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
 		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
@@ -55,7 +55,10 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error))
+	live->scanner.has_no_stream = true;
+	if (ct_live_inspect(live, live->options->pid, error))
+		return -CT_STATUS_ATTACH;
+	if (live->options->watch_ns ? ct_census_watch(live, error) : read_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");

@@ -209,6 +209,17 @@ static bool is_stranger(const struct reading *reading, uint64_t address)
 	       (context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns);
 }
 
+/* Beside probes, what looks like garbage or is undecided may be in the middle of its making: the stream tells it. */
+static bool is_told(const struct reading *reading, const struct ct_census_context *seen)
+{
+	bool is_sure = seen->state == CT_OBSERVED_HELD;
+	bool is_open = seen->state == CT_OBSERVED_UNRETAINED || seen->state == CT_OBSERVED_UNDECIDED;
+
+	if (!is_sure && !(is_open && reading->scanner->has_no_stream))
+		return false;
+	return reading->tells_all && has_room(reading);
+}
+
 /*
  * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
  * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
@@ -223,7 +234,7 @@ static void compare_strangers(struct reading *reading)
 
 		if (i % BREATH_CONTEXTS == 0)
 			breathe(reading);
-		if (!is_lost && !(seen->state == CT_OBSERVED_HELD && reading->tells_all && has_room(reading)))
+		if (!is_lost && !is_told(reading, seen))
 			continue;
 		if (!is_stranger(reading, seen->address))
 			continue;

@@ -10,12 +10,12 @@
 #pragma once
 
 #include "ctxtrace/tree.h"
+#include "tree/census_groups.h"
 #include "tree/index_map.h"
 #include "tree/slab.h"
 
 /* State bits nobody outside may rely on. */
 #define CT_CONTEXT_FRESH 0x2000	     /* LOST_ONCE was told by the scan being told now */
-#define CT_CONTEXT_UNDECIDED 0x4000  /* the last complete scan could not tell */
 #define CT_CONTEXT_TASK_KNOWN 0x8000 /* its maker was entered as a running task */
 
 /* Groups of cancels; beyond, they are counted by their reason alone. */
@@ -71,6 +71,7 @@ struct ct_scans {
 		uint32_t collections;
 	} history[2]; /* newest scans with the two highest numbers of collections */
 	size_t history_count;
+	bool has_told; /* a census: a complete reading has been told, so what is not mentioned is held */
 	struct ct_told *told;
 	size_t told_count;
 	size_t told_capacity;
@@ -96,6 +97,7 @@ struct ct_tree {
 	uint64_t gap_to_ns;	     /* end of the latest gap */
 	struct ct_context forgotten; /* copy of the context that the last apply forgot */
 	struct ct_scans scans;
+	struct ct_census_groups census;
 	struct ct_totals totals;
 	struct ct_window window;
 	char *target_strings;

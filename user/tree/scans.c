@@ -124,6 +124,14 @@ static const struct ct_context *observe_end(struct ct_tree *tree, uint32_t index
 	return ct_context_end(tree, index, &ending);
 }
 
+/* A census tells all that lives. Beside probes, what looks like garbage or may be in the middle of its making is left. */
+static bool is_adoptable(const struct ct_tree *tree, uint8_t state)
+{
+	if (state == CT_OBSERVED_UNRETAINED || state == CT_OBSERVED_UNDECIDED)
+		return ct_window_is_census(&tree->window);
+	return state == CT_OBSERVED_LOST || state == CT_OBSERVED_HELD;
+}
+
 /*
  * A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one, or the stream
  * knows better: it ended while memory was being read, or after.
@@ -134,7 +142,7 @@ static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uin
 	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
 
 	*ret_index = CT_INDEX_NONE;
-	if ((seen->state != CT_OBSERVED_LOST && seen->state != CT_OBSERVED_HELD) ||
+	if (!is_adoptable(tree, seen->state) ||
 	    ct_ended_time(tree, seen->context) >= began_ns)
 		return 0;
 	if (tree->contexts.used + needed > tree->caps.max_contexts) {
@@ -246,6 +254,11 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 	(void)ret_context;
 	if (scan->scan != tree->scans.scan)
 		return -EPROTO;
+	if (scan->header.flags & CT_SCAN_COMPLETE && ct_window_is_census(&tree->window)) {
+		tree->scans.has_told = true;
+		if (ct_census_groups_update(tree, scan))
+			return -ENOMEM;
+	}
 	tree->scans.scan = 0;
 	if (!(scan->header.flags & CT_SCAN_COMPLETE)) {
 		tree->totals.failed_scans++;
