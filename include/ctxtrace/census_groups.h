@@ -17,14 +17,14 @@ struct ct_context;
 struct ct_tree;
 
 /** What memory says of a context. */
-enum ct_memory_state {
-	CT_MEMORY_UNKNOWN,    /**< Nothing: of a foreign type, or not read. */
-	CT_MEMORY_HELD,	      /**< A cancel function exists, or its remains wait for the next collection. */
-	CT_MEMORY_DEFERRED,   /**< Held, by one of many records on the defer list of one goroutine. */
-	CT_MEMORY_LOST,	      /**< Two readings: retained, and no cancel function exists. */
-	CT_MEMORY_UNRETAINED, /**< No cancel function, and nothing keeps it: garbage waiting, no leak. */
-	CT_MEMORY_UNDECIDED,  /**< Not sure yet: one reading only, in the middle of a change, a pointer on a stack. */
-	CT_MEMORY_END,
+enum ct_census_state {
+	CT_CENSUS_UNKNOWN,    /**< Nothing: of a foreign type, or not read. */
+	CT_CENSUS_HELD,	      /**< A cancel function exists, or its remains wait for the next collection. */
+	CT_CENSUS_DEFERRED,   /**< Held, by one of many records on the defer list of one goroutine. */
+	CT_CENSUS_LOST,	      /**< Two readings: retained, and no cancel function exists. */
+	CT_CENSUS_UNRETAINED, /**< No cancel function, and nothing keeps it: garbage waiting, no leak. */
+	CT_CENSUS_UNDECIDED,  /**< Not sure yet: one reading only, in the middle of a change, a pointer on a stack. */
+	CT_CENSUS_STATE_END,
 };
 
 /** Parents that have groups of their own. */
@@ -65,7 +65,7 @@ struct ct_census_group {
 	uint8_t kind;	     /**< enum ct_context_kind. */
 	uint8_t depth;	     /**< Ancestors that can be cancelled, up to the root. */
 	bool is_root;	     /**< They have no parent that can be cancelled. */
-	struct ct_census_part parts[CT_MEMORY_END];
+	struct ct_census_part parts[CT_CENSUS_STATE_END];
 	uint64_t count;	      /**< All that live, UNRETAINED left out. */
 	uint64_t since_ns;    /**< Reading that growth counts from. */
 	uint64_t since_count; /**< `count` then. */
@@ -83,7 +83,7 @@ struct ct_census_groups {
 	uint64_t readings;    /**< Complete ones. */
 	uint64_t read_bytes;  /**< By the latest. */
 	uint32_t collections; /**< Garbage collections the target has begun so far. */
-	uint64_t totals[CT_MEMORY_END]; /**< Contexts by state, the ungrouped included. */
+	uint64_t totals[CT_CENSUS_STATE_END]; /**< Contexts by state, the ungrouped included. */
 };
 
 /** How a group has grown. Of all its states but UNRETAINED. */
@@ -104,10 +104,10 @@ bool ct_census_growth_of(const struct ct_census_groups *groups, const struct ct_
 			 struct ct_census_growth *ret_growth);
 
 /** @return what memory says of a context, as far as the stream told. */
-enum ct_memory_state ct_tree_memory_state(const struct ct_tree *tree, const struct ct_context *context);
+enum ct_census_state ct_tree_census_state(const struct ct_tree *tree, const struct ct_context *context);
 
-/** @return "held", "lost", ...; NULL for CT_MEMORY_UNKNOWN. */
-const char *ct_memory_state_name(enum ct_memory_state state);
+/** @return "held", "lost", ...; NULL for CT_CENSUS_UNKNOWN. */
+const char *ct_census_state_name(enum ct_census_state state);
 
 /** @return estimate of the memory one context of this kind takes together with what it makes others keep. */
 uint64_t ct_context_size(uint8_t runtime, uint8_t kind, uint8_t retained_by);

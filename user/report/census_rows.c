@@ -33,15 +33,15 @@ static int by_count(const void *left, const void *right)
 
 int ct_census_rows(const struct ct_census_groups *groups, struct ct_census_row **ret_rows)
 {
-	struct ct_census_row *rows = calloc(groups->count * CT_MEMORY_END + 1, sizeof(*rows));
+	struct ct_census_row *rows = calloc(groups->count * CT_CENSUS_STATE_END + 1, sizeof(*rows));
 	size_t count = 0;
 
 	if (!rows)
 		return -ENOMEM;
 	for (size_t i = 0; i < groups->count; i++)
-		for (unsigned int state = 0; state < CT_MEMORY_END; state++)
+		for (unsigned int state = 0; state < CT_CENSUS_STATE_END; state++)
 			if (groups->list[i].parts[state].count)
-				rows[count++] = (struct ct_census_row){ &groups->list[i], (enum ct_memory_state)state };
+				rows[count++] = (struct ct_census_row){ &groups->list[i], (enum ct_census_state)state };
 	qsort(rows, count, sizeof(*rows), by_count);
 	*ret_rows = rows;
 	return (int)count;

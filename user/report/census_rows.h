@@ -9,7 +9,7 @@
 /** Contexts of one group about which memory says the same. */
 struct ct_census_row {
 	const struct ct_census_group *group;
-	enum ct_memory_state state;
+	enum ct_census_state state;
 };
 
 /**

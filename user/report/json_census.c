@@ -77,9 +77,9 @@ static void write_row(struct ct_json *json, const struct ct_snapshot *snapshot, 
 	ct_json_string(json, "kind", ct_context_kind_name(row->group->kind));
 	write_parent(json, snapshot, row->group);
 	ct_json_number(json, "depth", row->group->depth);
-	ct_json_string(json, "state", ct_memory_state_name(row->state));
+	ct_json_string(json, "state", ct_census_state_name(row->state));
 	ct_json_number(json, "count", part->count);
-	if (row->state == CT_MEMORY_UNKNOWN)
+	if (row->state == CT_CENSUS_UNKNOWN)
 		ct_json_null(json, "retained_by");
 	else
 		ct_json_retention(json, part->retained_by);
@@ -106,9 +106,9 @@ static void write_rest(struct ct_json *json, const struct ct_census_groups *grou
 static void write_states(struct ct_json *json, const struct ct_census_groups *groups)
 {
 	ct_json_open(json, "states", '{');
-	for (unsigned int state = CT_MEMORY_UNKNOWN + 1; state < CT_MEMORY_END; state++)
-		ct_json_number(json, ct_memory_state_name((enum ct_memory_state)state), groups->totals[state]);
-	ct_json_number(json, "unknown", groups->totals[CT_MEMORY_UNKNOWN]);
+	for (unsigned int state = CT_CENSUS_UNKNOWN + 1; state < CT_CENSUS_STATE_END; state++)
+		ct_json_number(json, ct_census_state_name((enum ct_census_state)state), groups->totals[state]);
+	ct_json_number(json, "unknown", groups->totals[CT_CENSUS_UNKNOWN]);
 	ct_json_close(json, '}');
 }
 

@@ -122,10 +122,10 @@ int ct_json_sites(struct ct_json *json, const struct ct_snapshot *snapshot)
 static void write_memory(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_context *context,
 			 bool has_ended)
 {
-	enum ct_memory_state state = has_ended ? CT_MEMORY_UNKNOWN : ct_tree_memory_state(snapshot->tree, context);
+	enum ct_census_state state = has_ended ? CT_CENSUS_UNKNOWN : ct_tree_census_state(snapshot->tree, context);
 
-	ct_json_string(json, "memory", ct_memory_state_name(state));
-	if (state == CT_MEMORY_UNKNOWN)
+	ct_json_string(json, "memory", ct_census_state_name(state));
+	if (state == CT_CENSUS_UNKNOWN)
 		ct_json_null(json, "retained_by");
 	else
 		ct_json_retention(json, context->retained_by);

@@ -58,7 +58,7 @@ static void add_row(const struct ct_snapshot *snapshot, const struct ct_census_r
 {
 	const struct ct_census_groups *groups = ct_tree_census(snapshot->tree);
 	const struct ct_census_part *part = &row->group->parts[row->state];
-	const char *state = ct_memory_state_name(row->state);
+	const char *state = ct_census_state_name(row->state);
 	struct ct_text label = { 0 }, words = { 0 };
 	struct ct_census_growth growth;
 
@@ -68,7 +68,7 @@ static void add_row(const struct ct_snapshot *snapshot, const struct ct_census_r
 	ct_text_add_census_group(&words, row->group);
 	add_retention(&words, part);
 	add_deadlines(&words, snapshot->now_ns, part);
-	if (row->state != CT_MEMORY_UNRETAINED && ct_census_growth_of(groups, row->group, &growth) && growth.count) {
+	if (row->state != CT_CENSUS_UNRETAINED && ct_census_growth_of(groups, row->group, &growth) && growth.count) {
 		ct_text_add(&words, "; ");
 		ct_text_add_census_growth(&words, groups, &growth);
 	}
@@ -96,15 +96,15 @@ static void add_rest(const struct ct_census_groups *groups, const struct ct_cens
 /* What a reader could take for a leak and is none, and what cannot be told yet. */
 static void add_notes(const struct ct_snapshot *snapshot, const struct ct_census_groups *groups, struct ct_text *text)
 {
-	if (groups->totals[CT_MEMORY_UNRETAINED])
+	if (groups->totals[CT_CENSUS_UNRETAINED])
 		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "unretained",
 				      "no cancel function and nothing that keeps them: garbage that waits for the next "
 				      "collection, no leak (net/http makes one for a client request)");
-	if (groups->totals[CT_MEMORY_UNDECIDED])
+	if (groups->totals[CT_CENSUS_UNDECIDED])
 		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "undecided",
 				      "no cancel function was found, but in one reading only, or in the middle of a "
 				      "change or of a collection: a later reading decides");
-	if (groups->totals[CT_MEMORY_HELD] && !groups->collections &&
+	if (groups->totals[CT_CENSUS_HELD] && !groups->collections &&
 	    ct_tree_window(snapshot->tree)->runtime == CT_RUNTIME_GO)
 		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "held",
 				      "the program has not collected garbage yet, so a dropped cancel function still "

@@ -69,12 +69,12 @@ void ct_text_add_census_round(struct ct_text *text, const struct ct_tree *tree)
 	ct_text_add(text, ": ");
 	ct_text_add_grouped(text, ct_tree_totals(tree)->live);
 	ct_text_add(text, " live");
-	for (unsigned int state = CT_MEMORY_LOST; state < CT_MEMORY_END; state++) {
+	for (unsigned int state = CT_CENSUS_LOST; state < CT_CENSUS_STATE_END; state++) {
 		if (!groups->totals[state])
 			continue;
 		ct_text_add(text, ", ");
 		ct_text_add_grouped(text, groups->totals[state]);
-		ct_text_addf(text, " %s", ct_memory_state_name((enum ct_memory_state)state));
+		ct_text_addf(text, " %s", ct_census_state_name((enum ct_census_state)state));
 	}
 	ct_text_add(text, "\n");
 	for (size_t i = 0; i < count; i++)

@@ -17,7 +17,7 @@ static void add_line(const struct ct_snapshot *snapshot, const struct ct_tree_en
 	const struct ct_site *site = ct_tree_site(snapshot->tree, context->site);
 	size_t indent = 2 * (size_t)entry->depth;
 	bool has_ended = context->state & CT_CONTEXT_ENDED;
-	const char *state = has_ended ? NULL : ct_memory_state_name(ct_tree_memory_state(snapshot->tree, context));
+	const char *state = has_ended ? NULL : ct_census_state_name(ct_tree_census_state(snapshot->tree, context));
 	struct ct_text name = { 0 };
 	struct ct_frame frame;
 	uint32_t cursor = 0;

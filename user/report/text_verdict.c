@@ -26,8 +26,8 @@ static bool is_open(const struct ct_tree *tree)
 
 	if (!groups)
 		return false;
-	return groups->totals[CT_MEMORY_UNDECIDED] ||
-	       (groups->totals[CT_MEMORY_HELD] && !groups->collections && ct_tree_window(tree)->runtime == CT_RUNTIME_GO);
+	return groups->totals[CT_CENSUS_UNDECIDED] ||
+	       (groups->totals[CT_CENSUS_HELD] && !groups->collections && ct_tree_window(tree)->runtime == CT_RUNTIME_GO);
 }
 
 /* "no leaks" is a promise: it is given only when nothing was lost and nothing is open. */

@@ -165,7 +165,7 @@ static void count_parent(struct grouping *grouping, struct ct_census_group *grou
 }
 
 static void count_one(struct grouping *grouping, struct ct_census_group *group, const struct ct_context *context,
-		      enum ct_memory_state state)
+		      enum ct_census_state state)
 {
 	struct ct_census_part *part = &group->parts[state];
 	struct ct_census_sample *sample = &group->samples[group->samples_count];
@@ -179,8 +179,8 @@ static void count_one(struct grouping *grouping, struct ct_census_group *group, 
 	if (deadline_ns > part->deadline_max_ns)
 		part->deadline_max_ns = deadline_ns;
 	part->count++;
-	group->count += state != CT_MEMORY_UNRETAINED;
-	if (!context->retained_by || state == CT_MEMORY_UNRETAINED)
+	group->count += state != CT_CENSUS_UNRETAINED;
+	if (!context->retained_by || state == CT_CENSUS_UNRETAINED)
 		return;
 	bytes = ct_context_size(grouping->tree->window.runtime, context->kind, context->retained_by);
 	part->retained_by |= context->retained_by;
@@ -197,11 +197,11 @@ static void count_all(struct grouping *grouping)
 	for (uint32_t i = 0; i < tree->contexts.end; i++) {
 		const struct ct_context *context = ct_tree_at(tree, i), *parent;
 		struct ct_census_group *group, key;
-		enum ct_memory_state state;
+		enum ct_census_state state;
 
 		if (!is_live(context))
 			continue;
-		state = ct_tree_memory_state(tree, context);
+		state = ct_tree_census_state(tree, context);
 		groups->totals[state]++;
 		parent = context->parent == CT_INDEX_NONE ? NULL : ct_tree_at(tree, context->parent);
 		key = key_of(grouping, i, parent);
@@ -240,7 +240,7 @@ static void forget_empty(struct ct_census_groups *groups)
 
 	for (size_t i = 0; i < groups->count; i++) {
 		struct ct_census_group *group = &groups->list[i];
-		bool is_empty = !group->count && !group->parts[CT_MEMORY_UNRETAINED].count;
+		bool is_empty = !group->count && !group->parts[CT_CENSUS_UNRETAINED].count;
 
 		if (is_empty && !group->is_root)
 			continue;

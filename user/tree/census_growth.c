@@ -107,33 +107,33 @@ bool ct_census_growth_of(const struct ct_census_groups *groups, const struct ct_
 }
 
 /* Memory's word on a context, or what it leaves open. */
-enum ct_memory_state ct_tree_memory_state(const struct ct_tree *tree, const struct ct_context *context)
+enum ct_census_state ct_tree_census_state(const struct ct_tree *tree, const struct ct_context *context)
 {
 	uint16_t state = context->state;
 	bool is_told = ct_window_is_census(&tree->window) && tree->scans.has_told;
 
 	if (state & (CT_CONTEXT_LOST | CT_CONTEXT_ABANDONED))
-		return state & CT_CONTEXT_UNRETAINED ? CT_MEMORY_UNRETAINED : CT_MEMORY_LOST;
+		return state & CT_CONTEXT_UNRETAINED ? CT_CENSUS_UNRETAINED : CT_CENSUS_LOST;
 	if (state & CT_CONTEXT_UNRETAINED)
-		return CT_MEMORY_UNRETAINED;
+		return CT_CENSUS_UNRETAINED;
 	if (state & (CT_CONTEXT_LOST_ONCE | CT_CONTEXT_UNDECIDED))
-		return CT_MEMORY_UNDECIDED;
+		return CT_CENSUS_UNDECIDED;
 	if (state & CT_CONTEXT_DEFERRED)
-		return CT_MEMORY_DEFERRED;
+		return CT_CENSUS_DEFERRED;
 	if (!ct_is_cancellable(context->kind))
-		return CT_MEMORY_UNKNOWN;
-	return is_told || state & CT_CONTEXT_HELD ? CT_MEMORY_HELD : CT_MEMORY_UNKNOWN;
+		return CT_CENSUS_UNKNOWN;
+	return is_told || state & CT_CONTEXT_HELD ? CT_CENSUS_HELD : CT_CENSUS_UNKNOWN;
 }
 
-const char *ct_memory_state_name(enum ct_memory_state state)
+const char *ct_census_state_name(enum ct_census_state state)
 {
-	static const char *const names[CT_MEMORY_END] = {
-		[CT_MEMORY_HELD] = "held",
-		[CT_MEMORY_DEFERRED] = "deferred",
-		[CT_MEMORY_LOST] = "lost",
-		[CT_MEMORY_UNRETAINED] = "unretained",
-		[CT_MEMORY_UNDECIDED] = "undecided",
+	static const char *const names[CT_CENSUS_STATE_END] = {
+		[CT_CENSUS_HELD] = "held",
+		[CT_CENSUS_DEFERRED] = "deferred",
+		[CT_CENSUS_LOST] = "lost",
+		[CT_CENSUS_UNRETAINED] = "unretained",
+		[CT_CENSUS_UNDECIDED] = "undecided",
 	};
 
-	return (unsigned int)state < CT_MEMORY_END ? names[state] : NULL;
+	return (unsigned int)state < CT_CENSUS_STATE_END ? names[state] : NULL;
 }
