@@ -50,7 +50,8 @@
 	CT_EVENT(COUNTERS, 39, ct_event_counters, 144, "totals of drops and failed helpers")             \
 	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
 	CT_EVENT(OBSERVED, 41, ct_event_observed, 64, "what memory says about one context")              \
-	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")
+	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")                      \
+	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -195,6 +196,13 @@ enum ct_runtime {
 
 /** Flag of TARGET: it has no symbol table. */
 #define CT_TARGET_STRIPPED 0x01
+
+/** What the user asked for, so that a replay asks for the same. First event of a stream. */
+struct ct_event_rules {
+	struct ct_event_header header;
+	__u64 min_age_ns; /**< Before this age no finding speaks of a context. */
+	__u64 grace_ns;	  /**< How long work may go on after its request or context has ended. */
+};
 
 /** Who is watched. Followed by three NUL-terminated strings: exe, runtime version, build id (any may be empty). */
 struct ct_event_target {

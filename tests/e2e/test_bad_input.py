@@ -111,6 +111,20 @@ def full_device():
     check(done.stdout == "", "standard output should be empty")
 
 
+@case("closed_files")
+def closed_files():
+    """Standard files that are closed: no other file takes their numbers, a report that cannot be told is status 2."""
+    need_bpf()
+    with demo("held") as target, tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "all.ctx"
+        for closing, status in (("<&-", 0), (">&-", USAGE), ("2>&-", 0), ("<&- >&- 2>&-", USAGE)):
+            line = f'exec "$0" -p "$1" -d 1s --record "$2" {closing}'
+            done = subprocess.run(["bash", "-c", line, environment("CTXTRACE_BIN"), str(target.pid), str(path)],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            check(done.returncode == status, f"{closing}: status {done.returncode}: {done.stderr}")
+            check(path.read_bytes()[:2] == b"\x1f\x8b", f"{closing}: something else was written into the recording")
+
+
 @refusals("no_process")
 def no_process():
     need_bpf()

@@ -109,6 +109,8 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_scan, SCAN_BEGIN, .scan = 1)
 	case CT_EVENT_SCAN_END:
 		SPECIMEN(ct_event_scan, SCAN_END, .scan = 1)
+	case CT_EVENT_RULES:
+		SPECIMEN(ct_event_rules, RULES, .min_age_ns = 1)
 	case CT_EVENT_OBSERVED:
 		SPECIMEN(ct_event_observed, OBSERVED, .context = 1, .scan = 1)
 	default:

@@ -89,6 +89,7 @@ static void every_type_reads_as_it_is_written(void **state)
 		"+0 observed context=0x1 scan=1 kind=after_func state=undecided retained_by=parent|timer|goroutine "
 		"parent=0x2 parent_kind=foreign deadline=+1s task=3 object_bytes=115 flags=deferred\n",
 		"+0 scan_end scan=1 flags=complete\n",
+		"+0 rules min_age_ns=2000000000 grace_ns=1000000000\n",
 	};
 	bool is_seen[CT_EVENT_TYPE_END] = {false};
 

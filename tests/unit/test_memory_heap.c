@@ -6,6 +6,7 @@
 #include "fake_memory.h"
 #include "memory/closures.h"
 #include "memory/heap.h"
+#include "memory/objects.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,6 +247,70 @@ static void addresses_are_found_in_their_span(void **state)
 	done(fixture);
 }
 
+/* A second span at page 1: 40,960 bytes, one object, no pointers. */
+static void put_large_span(struct fixture *fixture)
+{
+	const struct ct_heap_layout *layout = fixture->go.heap;
+	uint8_t *header = fixture->headers + 512;
+
+	fake_put(header + 24, ARENA + CT_GO_PAGE_BYTES, 8);
+	fake_put(header + 32, 5, 8);
+	fake_put(header + layout->elements, 1, layout->count_bytes);
+	fake_put(header + layout->free_index, 1, layout->count_bytes);
+	header[layout->state - 1] = 1;
+	header[layout->state] = 1;
+	fake_put(header + layout->element_bytes, 5 * CT_GO_PAGE_BYTES, 8);
+	for (size_t page = 1; page < 6; page++)
+		fake_put(fixture->spans + layout->arena_spans + page * 8, HEADERS + 512, 8);
+}
+
+static void objects_are_found_by_any_address_inside(void **state)
+{
+	struct fixture *fixture = begin(26);
+	struct ct_objects objects = { 0 };
+	const struct ct_object_span *span;
+
+	(void)state;
+	put_large_span(fixture);
+	assert_int_equal(spans_of(fixture), 1); // the census itself has no use for large objects
+	assert_int_equal(ct_objects_load(&objects, &fixture->heap), 0);
+	assert_int_equal(objects.count, 2);
+	assert_int_equal(objects.bytes_with_pointers, CT_GO_PAGE_BYTES);
+	span = ct_objects_find(&objects, ARENA + 3 * ELEMENT + 79);
+	assert_non_null(span);
+	assert_true(span->has_pointers && ct_object_start(span, ARENA + 3 * ELEMENT + 79) == ARENA + 3 * ELEMENT);
+	span = ct_objects_find(&objects, ARENA + 6 * CT_GO_PAGE_BYTES - 1);
+	assert_non_null(span);
+	assert_true(!span->has_pointers && ct_object_start(span, ARENA + 40000) == ARENA + CT_GO_PAGE_BYTES);
+	assert_null(ct_objects_find(&objects, ARENA + (uint64_t)ELEMENT * ELEMENTS)); // the rest of its page
+	assert_null(ct_objects_find(&objects, ARENA - 1));
+	assert_null(ct_objects_find(&objects, ARENA + 6 * CT_GO_PAGE_BYTES));
+	ct_objects_done(&objects);
+	done(fixture);
+}
+
+/* A listing taken while spans came and went names one page twice: an address still has one answer. */
+static void overlapping_spans_are_dropped(void **state)
+{
+	struct fixture *fixture = begin(26);
+	const struct ct_heap_layout *layout = fixture->go.heap;
+	struct ct_objects objects = { 0 };
+
+	(void)state;
+	put_large_span(fixture);
+	fake_put(fixture->headers + 32, 3, 8); // the first span claims three pages, two of them the other's
+	assert_int_equal(spans_of(fixture), 1);
+	assert_int_equal(ct_objects_load(&objects, &fixture->heap), 0);
+	assert_int_equal(objects.count, 1);
+	assert_true(objects.spans[0].start == ARENA);
+	fake_put(fixture->headers + layout->element_bytes, 0, 8);
+	assert_int_equal(ct_objects_load(&objects, &fixture->heap), 0);
+	assert_int_equal(objects.count, 1);
+	assert_true(objects.spans[0].start == ARENA + CT_GO_PAGE_BYTES);
+	ct_objects_done(&objects);
+	done(fixture);
+}
+
 static void reads_have_bounds(void **state)
 {
 	static struct ct_window window;
@@ -357,6 +422,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_heap_is_told),
 		cmocka_unit_test(spans_that_change_meanwhile_are_told),
 		cmocka_unit_test(addresses_are_found_in_their_span),
+		cmocka_unit_test(objects_are_found_by_any_address_inside),
+		cmocka_unit_test(overlapping_spans_are_dropped),
 		cmocka_unit_test(reads_have_bounds),
 		cmocka_unit_test(closures_go_by_their_names),
 		cmocka_unit_test(closures_are_found_by_address),

@@ -104,7 +104,7 @@ static bool is_suspicion(const struct reading *reading, const struct ct_context 
 	uint64_t age_ns = reading->result.began_ns - context->created_ns;
 
 	return seen->state == CT_OBSERVED_LOST && !(context->state & CT_CONTEXT_LOST_ONCE) &&
-	       age_ns >= reading->pipeline->options->min_age_ns;
+	       age_ns >= reading->pipeline->min_age_ns;
 }
 
 /* Adopted as the parent of another, it is known by its address and kind alone. */

@@ -37,6 +37,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = "scan_begin",
 	[CT_EVENT_OBSERVED] = "observed",
 	[CT_EVENT_SCAN_END] = "scan_end",
+	[CT_EVENT_RULES] = "rules",
 };
 
 static const struct {

@@ -150,6 +150,12 @@ static const struct ct_field scan[] = {
 	LAST,
 };
 
+static const struct ct_field rules[] = {
+	FIELD(ct_event_rules, min_age_ns, "min_age_ns", COUNT, NULL),
+	FIELD(ct_event_rules, grace_ns, "grace_ns", COUNT, NULL),
+	LAST,
+};
+
 static const struct ct_field observed[] = {
 	FIELD(ct_event_observed, context, "context", HEX, NULL),
 	FIELD(ct_event_observed, scan, "scan", COUNT, NULL),
@@ -204,6 +210,7 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = { LAYOUT(ct_event_scan, scan) },
 	[CT_EVENT_OBSERVED] = { LAYOUT(ct_event_observed, observed) },
 	[CT_EVENT_SCAN_END] = { LAYOUT(ct_event_scan, scan) },
+	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */

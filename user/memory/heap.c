@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ARENAS_MAX 65536 /* 4 TiB of heap */
+#define SPAN_PAGES_MAX (UINT64_C(1) << 35) /* 2^48 bytes */
 #define SPANS_MAX (UINT32_C(1) << 24)
 #define TABLE_CHUNK 512 /* entries of the arena table read at once: one page */
 
@@ -26,33 +27,45 @@ static uint64_t arena_address(uint64_t index)
 	return index * CT_ARENA_BYTES - CT_ARENA_BASE;
 }
 
-/* Is this mspan one of small elements in use, and do its numbers fit together? */
-static bool parse_span(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_span *span)
+/* Is this mspan one in use, and do its numbers fit together? Lowest bit of spanclass, the byte before state: no pointers
+ * inside (src/runtime/mheap.go, spanClass). */
+static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
 {
-	uint64_t element_bytes = ct_load64(header + layout->element_bytes);
 	uint64_t pages = ct_load64(header + SPAN_PAGES);
 	uint64_t elements = ct_load(header + layout->elements, layout->count_bytes);
 	uint64_t free_index = ct_load(header + layout->free_index, layout->count_bytes);
 
-	if (header[layout->state] != SPAN_IN_USE || !element_bytes || element_bytes % 8 ||
-	    element_bytes > CT_ELEMENT_BYTES_MAX)
-		return false;
-	if (!pages || pages > CT_SPAN_BYTES_MAX / CT_GO_PAGE_BYTES || !elements || free_index > elements ||
-	    elements > pages * CT_GO_PAGE_BYTES / element_bytes)
-		return false;
 	span->start = ct_load64(header + SPAN_START);
+	span->element_bytes = ct_load64(header + layout->element_bytes);
+	if (header[layout->state] != SPAN_IN_USE || !span->element_bytes || span->element_bytes % 8 ||
+	    span->start % CT_GO_PAGE_BYTES || !pages || pages > SPAN_PAGES_MAX)
+		return false;
+	span->bytes = pages * CT_GO_PAGE_BYTES;
+	if (!elements || free_index > elements || elements > span->bytes / span->element_bytes)
+		return false;
 	span->alloc_bits = ct_load64(header + layout->alloc_bits);
 	span->elements = (uint32_t)elements;
 	span->free_index = (uint32_t)free_index;
 	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
-	span->element_bytes = (uint8_t)element_bytes;
-	return span->start % CT_GO_PAGE_BYTES == 0;
+	span->has_pointers = !(header[layout->state - 1] & 1);
+	return true;
 }
 
-/* Lowest bit of spanclass, the byte before state: no pointers inside (src/runtime/mheap.go, spanClass). */
-static bool is_pointer_free(const struct ct_heap_layout *layout, const uint8_t *header)
+/* One of small elements? */
+static bool take_small(const struct ct_object_span *any, struct ct_span *span)
 {
-	return header[layout->state - 1] & 1;
+	if (any->element_bytes > CT_ELEMENT_BYTES_MAX || any->bytes > CT_SPAN_BYTES_MAX)
+		return false;
+	*span = (struct ct_span){
+		.header = any->header,
+		.start = any->start,
+		.alloc_bits = any->alloc_bits,
+		.elements = any->elements,
+		.free_index = any->free_index,
+		.sweepgen = any->sweepgen,
+		.element_bytes = (uint8_t)any->element_bytes,
+	};
+	return true;
 }
 
 static int add_arena(struct ct_heap *heap, uint64_t index, uint64_t heap_arena)
@@ -104,49 +117,73 @@ static int add_span(struct ct_heap *heap, const struct ct_span *span)
 	return 0;
 }
 
-static int load_span(struct ct_heap *heap, struct ct_window *window, uint64_t header, uint64_t page, ct_sizes sizes)
+/* What a walk over all spans needs. */
+struct span_walk {
+	const struct ct_heap *heap;
+	int (*visit)(void *opaque, const struct ct_object_span *span);
+	void *opaque;
+	struct ct_window window;
+	uint64_t entries[CT_ARENA_PAGES];
+};
+
+static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
 {
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
-	struct ct_span span = { .header = header };
-	int rc = ct_window_read(window, heap->memory, header, bytes, sizeof(bytes));
+	struct ct_object_span span = { .header = header };
+	int rc = ct_window_read(&walk->window, walk->heap->memory, header, bytes, sizeof(bytes));
 
-	if (rc == -EFAULT)
-		return 0;
 	if (rc)
-		return rc;
-	if (!parse_span(heap->layout, bytes, &span) || span.start != page || is_pointer_free(heap->layout, bytes) ||
-	    !(sizes & ct_size_bit(span.element_bytes)))
+		return rc == -EFAULT ? 0 : rc;
+	if (!parse_any(walk->heap->layout, bytes, &span) || span.start != page)
 		return 0;
-	return add_span(heap, &span);
+	return walk->visit(walk->opaque, &span);
 }
 
 /* A span stands once for each of its pages; only the entry of its first page counts, so stale ones fall out. */
-static int load_arena_spans(struct ct_heap *heap, struct ct_window *window, const struct ct_arena *arena,
-			    ct_sizes sizes, uint64_t *entries)
+static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 {
 	uint64_t previous = 0;
-	int rc = ct_memory_read(heap->memory, arena->heap_arena + heap->layout->arena_spans, entries,
-				CT_ARENA_PAGES * sizeof(*entries));
+	int rc = ct_memory_read(walk->heap->memory, arena->heap_arena + walk->heap->layout->arena_spans, walk->entries,
+				sizeof(walk->entries));
 
 	for (uint64_t i = 0; !rc && i < CT_ARENA_PAGES; i++) {
-		if (entries[i] && entries[i] != previous && entries[i] % 8 == 0)
-			rc = load_span(heap, window, entries[i], arena->base + i * CT_GO_PAGE_BYTES, sizes);
-		previous = entries[i];
+		uint64_t entry = walk->entries[i];
+
+		if (entry && entry != previous && entry % 8 == 0)
+			rc = visit_span(walk, entry, arena->base + i * CT_GO_PAGE_BYTES);
+		previous = entry;
 	}
 	return rc == -EFAULT ? -EPROTO : rc;
 }
 
-static int load_spans(struct ct_heap *heap, ct_sizes sizes)
+int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
+		      void *opaque)
 {
-	uint64_t *entries = malloc(CT_ARENA_PAGES * sizeof(*entries));
-	struct ct_window *window = calloc(1, sizeof(*window));
-	int rc = entries && window ? 0 : -ENOMEM;
+	struct span_walk *walk = calloc(1, sizeof(*walk));
+	int rc = walk ? 0 : -ENOMEM;
 
+	if (walk)
+		*walk = (struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque };
 	for (size_t i = 0; !rc && i < heap->arena_count; i++)
-		rc = load_arena_spans(heap, window, &heap->arenas[i], sizes, entries);
-	free(entries);
-	free(window);
+		rc = visit_arena(walk, &heap->arenas[i]);
+	free(walk);
 	return rc;
+}
+
+/* The spans of chosen sizes, while they are listed. */
+struct listing {
+	struct ct_heap *heap;
+	ct_sizes sizes;
+};
+
+static int list_span(void *opaque, const struct ct_object_span *any)
+{
+	struct listing *listing = opaque;
+	struct ct_span span;
+
+	if (!any->has_pointers || !take_small(any, &span) || !(listing->sizes & ct_size_bit(span.element_bytes)))
+		return 0;
+	return add_span(listing->heap, &span);
 }
 
 static int by_start(const void *a, const void *b)
@@ -182,7 +219,7 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	if (rc)
 		return rc;
 	qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), by_base);
-	rc = load_spans(heap, sizes);
+	rc = ct_heap_each_span(heap, list_span, &(struct listing){ heap, sizes });
 	if (rc)
 		return rc;
 	if (heap->span_count) // without one there is no array either
@@ -202,15 +239,12 @@ void ct_heap_done(struct ct_heap *heap)
 static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span *ret_span)
 {
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
-	struct ct_span span = { .header = header };
+	struct ct_object_span any = { .header = header };
 	int rc = ct_memory_read(heap->memory, header, bytes, sizeof(bytes));
 
 	if (rc)
 		return rc;
-	if (!parse_span(heap->layout, bytes, &span))
-		return -ENOENT;
-	*ret_span = span;
-	return 0;
+	return parse_any(heap->layout, bytes, &any) && take_small(&any, ret_span) ? 0 : -ENOENT;
 }
 
 /* 0: swept since the last collection began; 3: swept, and cached by a P since. A collection later, these are 2 and 5. */

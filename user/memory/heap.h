@@ -38,6 +38,19 @@ struct ct_span {
 	uint8_t element_bytes; /**< At most CT_ELEMENT_BYTES_MAX. */
 };
 
+/** A span in use as its mspan tells, whatever its size: a large object is a span with one element. */
+struct ct_object_span {
+	uint64_t header; /**< Address of the mspan. */
+	uint64_t start;
+	uint64_t bytes; /**< Of its pages. */
+	uint64_t element_bytes;
+	uint64_t alloc_bits;
+	uint32_t elements;
+	uint32_t free_index;
+	uint32_t sweepgen;
+	bool has_pointers;
+};
+
 /** An arena of 64 MiB. */
 struct ct_arena {
 	uint64_t base;
@@ -71,6 +84,14 @@ struct ct_span_view {
  * than the census goes; other negative errno.
  */
 int ct_heap_load(struct ct_heap *heap, ct_sizes sizes);
+
+/**
+ * Visit every span in use in the loaded arenas, of any size, in the order of the arenas' pages.
+ *
+ * @return 0; what `visit` returned unless 0; -EPROTO, -ENOMEM, -ESRCH.
+ */
+int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
+		      void *opaque);
 
 /** Forget what was loaded. */
 void ct_heap_done(struct ct_heap *heap);

@@ -4,7 +4,7 @@
 
 #include "memory/census.h"
 #include "memory/children.h"
-#include "memory/closures.h"
+#include "memory/facts.h"
 #include "memory/heap.h"
 #include "memory/itab.h"
 #include "memory/layout.h"
@@ -42,18 +42,10 @@ struct ct_outer {
 
 /** Where the target keeps things. */
 struct ct_census {
-	struct ct_process_memory process;
+	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
+	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
 	struct ct_go_layout layout;
-	unsigned int minor;
-	uint64_t mheap;
-	uint64_t allgs; /**< Address of the slice, 0 not found yet. */
-	uint64_t *allgs_guesses;
-	size_t allgs_guess_count;
-	uint64_t types, etypes, text, etext;
-	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), 0 unknown. */
-	uint64_t time_base_ns;
-	bool has_inlined_creators;
-	struct ct_closures closures;
+	struct ct_census_facts facts; /**< `allgs` is filled in by the first reading that finds it. */
 	struct ct_heap heap;
 	struct ct_itabs itabs;
 	struct ct_span_view view;
@@ -132,7 +124,7 @@ int ct_scan_calls(struct ct_scan *scan);
 
 /** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
 int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);
-int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias);
+int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias);
 
 /** Does a slice header at `address` look like runtime.allgs? */
 bool ct_locate_is_allgs(struct ct_census *census, uint64_t address);

@@ -135,6 +135,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = ct_apply_scan_begin,
 	[CT_EVENT_OBSERVED] = ct_apply_observed,
 	[CT_EVENT_SCAN_END] = ct_apply_scan_end,
+	[CT_EVENT_RULES] = ct_apply_rules,
 };
 
 int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
