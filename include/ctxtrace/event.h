@@ -300,6 +300,7 @@ struct ct_event_counters {
 
 /** Flags of SCAN_BEGIN and SCAN_END. */
 #define CT_SCAN_COMPLETE 0x01 /**< Everything that had to be read could be read. */
+#define CT_SCAN_TORN 0x04 /**< A map of children was changing: contexts that nothing else proves may be missing. */
 
 /** Brackets one reading of the target's memory. SCAN_END repeats SCAN_BEGIN and adds the figures. */
 struct ct_event_scan {

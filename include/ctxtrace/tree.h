@@ -157,6 +157,7 @@ struct ct_window {
 	uint64_t end_ns;
 	uint64_t wall_clock_ns;
 	uint64_t now_ns;	  /**< Latest time in the stream. */
+	bool has_torn_scan; /**< Some reading may have missed contexts: what is new in the next one may be older. */
 	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
 	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */
 	uint64_t last_collection_ns;  /**< A collection was first seen to have ended by then; 0 none seen. */

@@ -64,7 +64,8 @@ static void push_bracket(struct reading *reading, uint8_t type)
 	struct ct_event_scan event = {
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = type,
-			    .flags = result->is_complete ? CT_SCAN_COMPLETE : 0 },
+			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
+					       (result->is_torn ? CT_SCAN_TORN : 0)) },
 		.began_ns = result->began_ns,
 		.scan = reading->scanner->scans,
 		.collections = result->collections,
@@ -220,6 +221,12 @@ static bool is_told(const struct reading *reading, const struct ct_census_contex
 	return reading->tells_all && has_room(reading);
 }
 
+/* A census: one more behind a pile of deferred cancel functions. Growth takes three readings to be told. */
+static bool is_pile_growing(const struct reading *reading, const struct ct_census_context *seen)
+{
+	return reading->scanner->has_no_stream && reading->scanner->has_told && seen->task;
+}
+
 /*
  * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
  * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
@@ -238,7 +245,7 @@ static void compare_strangers(struct reading *reading)
 			continue;
 		if (!is_stranger(reading, seen->address))
 			continue;
-		reading->scanner->is_suspicious |= is_lost;
+		reading->scanner->is_suspicious |= is_lost || is_pile_growing(reading, seen);
 		push_observed(reading, seen);
 	}
 }

@@ -236,6 +236,7 @@ static void take_result(struct ct_scan *scan, struct ct_census_result *result)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_census_context seen = scan->candidates[i].seen;
 
+		result->is_torn |= scan->candidates[i].flags & CT_SEEN_TORN_MAP;
 		if (seen.state == CT_OBSERVED_END || seen.state == CT_OBSERVED_CANCELLED)
 			continue;
 		if (seen.state == CT_OBSERVED_LOST)

@@ -54,7 +54,27 @@ out:
 	ct_text_done(&last);
 }
 
-static void add_row(const struct ct_snapshot *snapshot, const struct ct_census_row *row, struct ct_text *text)
+/* Does more than one of its states grow? */
+static bool has_states(const struct ct_census_group *group)
+{
+	unsigned int states = 0;
+
+	for (unsigned int state = 0; state < CT_CENSUS_STATE_END; state++)
+		states += state != CT_CENSUS_UNRETAINED && group->parts[state].count;
+	return states > 1;
+}
+
+/* Growth is the group's, so it is told once, in its first row. */
+static bool is_first_of_group(const struct ct_census_row *rows, int at)
+{
+	for (int i = 0; i < at; i++)
+		if (rows[i].group == rows[at].group && rows[i].state != CT_CENSUS_UNRETAINED)
+			return false;
+	return rows[at].state != CT_CENSUS_UNRETAINED;
+}
+
+static void add_row(const struct ct_snapshot *snapshot, const struct ct_census_row *row, bool is_first,
+		    struct ct_text *text)
 {
 	const struct ct_census_groups *groups = ct_tree_census(snapshot->tree);
 	const struct ct_census_part *part = &row->group->parts[row->state];
@@ -68,8 +88,8 @@ static void add_row(const struct ct_snapshot *snapshot, const struct ct_census_r
 	ct_text_add_census_group(&words, row->group);
 	add_retention(&words, part);
 	add_deadlines(&words, snapshot->now_ns, part);
-	if (row->state != CT_CENSUS_UNRETAINED && ct_census_growth_of(groups, row->group, &growth) && growth.count) {
-		ct_text_add(&words, "; ");
+	if (is_first && ct_census_growth_of(groups, row->group, &growth) && growth.count) {
+		ct_text_add(&words, has_states(row->group) ? "; in all states " : "; ");
 		ct_text_add_census_growth(&words, groups, &growth);
 	}
 	text->failed |= label.failed || words.failed;
@@ -93,6 +113,14 @@ static void add_rest(const struct ct_census_groups *groups, const struct ct_cens
 	ct_text_addf(text, " more in %d smaller groups; -f json has them\n", count - shown);
 }
 
+static bool has_lost_hooks(const struct ct_census_groups *groups)
+{
+	for (size_t i = 0; i < groups->count; i++)
+		if (groups->list[i].kind == CT_KIND_AFTER_FUNC && groups->list[i].parts[CT_CENSUS_LOST].count)
+			return true;
+	return false;
+}
+
 /* What a reader could take for a leak and is none, and what cannot be told yet. */
 static void add_notes(const struct ct_snapshot *snapshot, const struct ct_census_groups *groups, struct ct_text *text)
 {
@@ -100,6 +128,10 @@ static void add_notes(const struct ct_snapshot *snapshot, const struct ct_census
 		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "unretained",
 				      "no cancel function and nothing that keeps them: garbage that waits for the next "
 				      "collection, no leak (net/http makes one for a client request)");
+	if (has_lost_hooks(groups))
+		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "after_func",
+				      "lost: the stop function was dropped, which is right for a shutdown hook and for a "
+				      "request's own context; a leak only where they pile up");
 	if (groups->totals[CT_CENSUS_UNDECIDED])
 		ct_text_add_paragraph(text, INDENT, INDENT + STATE_COLUMNS + 2, "undecided",
 				      "no cancel function was found, but in one reading only, or in the middle of a "
@@ -130,7 +162,7 @@ int ct_text_add_census(const struct ct_snapshot *snapshot, struct ct_text *text)
 	ct_text_add(text, "\n");
 	shown = count <= CT_CENSUS_LINES_MAX ? count : CT_CENSUS_LINES_MAX;
 	for (int i = 0; i < shown; i++)
-		add_row(snapshot, &rows[i], text);
+		add_row(snapshot, &rows[i], is_first_of_group(rows, i), text);
 	add_rest(groups, rows, shown, count, text);
 	add_notes(snapshot, groups, text);
 	free(rows);

@@ -265,6 +265,7 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 		return 0;
 	}
 	tree->totals.scans++;
+	tree->window.has_torn_scan |= scan->header.flags & CT_SCAN_TORN;
 	tree->window.last_scan_ns = scan->began_ns;
 	learn_collections(tree, scan);
 	return 0;
