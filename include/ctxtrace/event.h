@@ -49,7 +49,7 @@
 	CT_EVENT(GAP, 38, ct_event_gap, 40, "events were lost in this interval")                         \
 	CT_EVENT(COUNTERS, 39, ct_event_counters, 144, "totals of drops and failed helpers")             \
 	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
-	CT_EVENT(OBSERVED, 41, ct_event_observed, 64, "what memory says about one context")              \
+	CT_EVENT(OBSERVED, 41, ct_event_observed, 72, "what memory says about one context")              \
 	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")                      \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
 
@@ -347,7 +347,12 @@ struct ct_event_observed {
 	__u8 retained_by; /**< CT_RETAINED_ bits. */
 	__u8 parent_kind; /**< As in CREATE. */
 	__u64 object_bytes; /**< Memory it keeps, as far as it was measured; 0 unknown. */
+	__u32 hops;	    /**< As in CREATE, not cut short; older recordings end in front of it. */
+	__u32 pad;
 };
+
+/** What every OBSERVED has. */
+#define CT_OBSERVED_BYTES_MIN 64
 
 _Static_assert(sizeof(struct ct_event_header) == 16, "header");
 #define CT_EVENT_SIZE(name, number, type, bytes, text) \

@@ -11,10 +11,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
-from e2e import case, check, environment, main, note
+from e2e import case, check, environment, main, need_bpf, note
 from e2e_census import Leaks, need_memory, run
-from e2e_go import build
-from e2e_process import Lines, Process, Target
+from e2e_go import SOURCES, build
+from e2e_process import Agent, Lines, Process, Target
+from e2e_report import marked_line
 
 
 class Census(Process):
@@ -221,6 +222,45 @@ def timers():
     report, truth = grown("timer", rate=50, rounds=3)
     check(kinds(report) == [("leaked-timer", "leak", "confirmed")], f"findings {kinds(report)}")
     check(0 < report["findings"][0]["count"] <= truth["made"], f"{report['findings'][0]} of {truth}")
+
+
+@case("chain_values")
+def chain_values():
+    """A context wrapped in a value in each round: memory counts links that no probe follows."""
+    report, truth = grown("values", rate=100, rounds=6)
+    check(kinds(report) == [("deep-chain", "leak", "confirmed")], f"findings {kinds(report)}")
+    check(0 < report["findings"][0]["count"] <= truth["made"], f"{report['findings'][0]} of {truth}")
+
+
+@case("chain_derived")
+def chain_derived():
+    report, _ = grown("derive", rate=100, rounds=6)
+    check(kinds(report) == [("deep-chain", "leak", "confirmed")], f"findings {kinds(report)}")
+    deepest = max(g["depth"] for g in report["census"]["groups"])
+    check(deepest == 64, f"the deepest group is at {deepest}")
+
+
+@case("chain_right")
+def chain_right():
+    """Twenty values in each round, from the root again: nothing. A recursion of a hundred: a hint at most."""
+    report, _ = grown("values-right", rate=200, rounds=4)
+    check(report["findings"] == [], f"correct code was accused: {kinds(report)}")
+    report, _ = grown("recurse", rate=50, rounds=5)
+    check(kinds(report) in ([], [("deep-chain", "hint", "confirmed")]), f"correct code was accused: {kinds(report)}")
+
+
+@case("chain_watched")
+def chain_watched():
+    """With probes: the site is known."""
+    need_bpf()
+    with Target([build("./go_grow"), "-do", "derive", "-rate", 50]) as target:
+        with Agent("--min-age", "1s", pid=target.pid) as agent:
+            target.tell("go")
+            time.sleep(8)  # 400 rounds, of which those above 64 are deep; how many it takes is the rules' to say
+            report = agent.stop()
+        target.end()
+    finding = report.expect_finding("deep-chain", "main.deriveOne", *marked_line(SOURCES / "go_grow" / "main.go", "derived"))
+    check(finding["severity"] == "leak" and finding["confidence"] == "confirmed", f"{finding}")
 
 
 if __name__ == "__main__":

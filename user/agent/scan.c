@@ -93,6 +93,7 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 		.state = seen->state,
 		.retained_by = seen->retained_by,
 		.parent_kind = seen->parent_kind,
+		.hops = seen->hops,
 	};
 
 	push(reading, &event, sizeof(event));
@@ -108,9 +109,17 @@ static bool is_suspicion(const struct reading *reading, const struct ct_context 
 	       age_ns >= reading->pipeline->min_age_ns;
 }
 
+/* The probes follow some links to the parent; memory follows them all. */
+static bool is_cut_short(const struct ct_context *context, const struct ct_census_context *seen)
+{
+	return seen->hops > CT_LINKS_SEEN && context->hops < seen->hops;
+}
+
 /* Adopted as the parent of another, it is known by its address and kind alone. */
 static bool is_bare(const struct ct_context *context, const struct ct_census_context *seen)
 {
+	if (is_cut_short(context, seen))
+		return true;
 	if (!(context->state & CT_CONTEXT_ADOPTED))
 		return false;
 	return (seen->deadline_ns && !context->deadline_ns) ||

@@ -95,6 +95,7 @@ extern const struct ct_detector ct_detector_defer_in_loop;
 extern const struct ct_detector ct_detector_unstopped_after_func;
 extern const struct ct_detector ct_detector_orphaned_context;
 extern const struct ct_detector ct_detector_todo_root;
+extern const struct ct_detector ct_detector_deep_chain;
 /** Not a finding: what would be one if the proof were in. Its `judge` and `explain` are NULL. */
 extern const struct ct_detector ct_detector_undecided;
 

@@ -168,6 +168,7 @@ static const struct ct_field observed[] = {
 	FIELD(ct_event_observed, deadline_ns, "deadline", MOMENT, NULL),
 	FIELD(ct_event_observed, task, "task", COUNT, NULL),
 	FIELD(ct_event_observed, object_bytes, "object_bytes", COUNT, NULL),
+	FIELD(ct_event_observed, hops, "hops", COUNT, NULL),
 	FLAGS(observed_flags),
 	LAST,
 };

@@ -33,6 +33,7 @@ struct ct_census_context {
 	uint8_t parent_kind;	/**< As in CREATE. */
 	uint8_t state;		/**< enum ct_observed_state. */
 	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
+	uint16_t hops;		/**< Links on the way to `parent`; UINT16_MAX means that or more. */
 	bool is_in_flux;	/**< UNDECIDED only because the memory was changing while it was read. */
 };
 
