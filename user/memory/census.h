@@ -72,6 +72,13 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
 		   struct ct_error *reterr);
 
+/**
+ * The same for a C program that uses libctxtrace-context.
+ *
+ * @param address  Of the library's constant in the process (ctxtrace/context_census.h).
+ */
+int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr);
+
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);
 
