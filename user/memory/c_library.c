@@ -340,27 +340,23 @@ static int by_address(const void *a, const void *b)
 /* Walk until nothing moved meanwhile; then count and counters agree. The last try counts as far as it goes. */
 static int walk_until_still(struct c_walk *walk, struct ct_census_result *result)
 {
-	uint64_t live, moves, live_after = 0, moves_after = 0, off = 0;
+	uint64_t live, moves, live_after = 0, moves_after = 0, off, most = 0;
 	int rc = 0;
 
-	for (int i = 0; i < TRIES && !rc; i++) {
+	result->is_torn = true;
+	for (int i = 0; i < TRIES && !rc && result->is_torn; i++) {
 		rc = read_counters(walk->library, &live, &moves);
 		rc = rc ?: walk_all(walk);
 		rc = rc ?: read_counters(walk->library, &live_after, &moves_after);
-		if (rc || (moves == moves_after && walk->count == live && !walk->has_moved))
-			break;
-		off = walk->count > live_after ? walk->count - live_after : live_after - walk->count;
-		result->is_torn = true;
+		most = moves_after - moves;
+		result->is_torn = most || walk->count != live || walk->has_moved;
 	}
-	if (rc)
-		return rc;
-	if (moves == moves_after && walk->count == live_after)
-		result->is_torn = false;
-	result->is_complete = !result->is_torn || off <= (moves_after - moves) + IN_BETWEEN;
+	off = walk->count > live_after ? walk->count - live_after : live_after - walk->count;
+	result->is_complete = !rc && off <= most + IN_BETWEEN;
 	if (!result->is_complete)
 		snprintf(result->reason, sizeof(result->reason), "%zu contexts in the library's lists, %llu by its counters",
 			 walk->count, (unsigned long long)live_after);
-	return 0;
+	return rc;
 }
 
 int ct_c_library_scan(struct ct_c_library *library, ct_census_known breathe, void *opaque,
