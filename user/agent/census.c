@@ -5,9 +5,12 @@
  */
 #include "agent/agent.h"
 #include "agent/census_watch.h"
+#include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
 #include "base/time.h"
+#include "memory/facts.h"
+#include "memory/image_writer.h"
 #include "provider/target.h"
 
 #include <errno.h>
@@ -23,6 +26,22 @@
 static void nothing_to_drain(void *opaque)
 {
 	(void)opaque;
+}
+
+/* --record: what is read is kept too, so that it can be judged again. */
+static int keep_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_scanner *scanner = &live->scanner;
+
+	// The lists of a C library are told as what was found in them.
+	if (!live->options->record || live->config.runtime != CT_RUNTIME_GO)
+		return 0;
+	scanner->writer = ct_image_writer_new(ct_pipeline_keep, live->pipeline);
+	if (!scanner->writer)
+		return ct_error_set(reterr, -ENOMEM, "no memory to record what is read");
+	ct_census_listen(scanner->census, ct_image_writer_listener(scanner->writer));
+	ct_census_facts_tell(ct_census_facts(scanner->census), ct_clock_ns(), ct_pipeline_keep, live->pipeline);
+	return 0; // a recording that cannot be written is told in the end
 }
 
 static int read_memory(struct ct_live *live, struct ct_error *reterr)
@@ -51,12 +70,20 @@ static void warn_incomplete(const struct ct_live *live)
 		fprintf(stderr, "ctxtrace: the memory could not be read completely: %s\n", live->scanner.reason);
 }
 
+static void warn_cut(const struct ct_live *live)
+{
+	const struct ct_image_writer *writer = live->scanner.writer;
+
+	if (writer && ct_image_writer_error(writer) == -EOVERFLOW && !live->options->is_quiet)
+		fprintf(stderr,
+			"ctxtrace: more memory was read than a recording keeps: replay will tell what was found now\n");
+}
+
 static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	live->scanner.has_no_stream = true;
-	if (ct_live_inspect(live, live->options->pid, error))
+	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (live->options->watch_ns ? ct_census_watch(live, error) : read_memory(live, error))
 		return -CT_STATUS_ATTACH;
@@ -65,6 +92,7 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 		return -CT_STATUS_ATTACH;
 	}
 	warn_incomplete(live);
+	warn_cut(live);
 	return ct_conclude(live->pipeline, outputs);
 }
 

@@ -23,6 +23,7 @@
 #define CT_SEEN_REACHED 0x0100	 /**< Programs with inlined creators: its pointer is on a stack or in a closure. */
 #define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
 #define CT_SEEN_IN_CALL 0x0400	 /**< Its creator or its cancel function has not returned yet. */
+#define CT_SEEN_YOUNG 0x0800	 /**< Made since the last collection, so its cancel function cannot have been collected. */
 
 /** A live, uncancelled object that looks like a context. */
 struct ct_candidate {
@@ -46,6 +47,8 @@ struct ct_census {
 	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
 	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
 	struct ct_c_library *c_library; /**< Set: a C program, and nothing below is used. */
+	struct ct_memory_listener *listener; /**< Hears `memory`; may be NULL. */
+	uint64_t read_bound; /**< What one scan may ask for. */
 	struct ct_go_layout layout;
 	struct ct_census_facts facts; /**< `allgs` is filled in by the first reading that finds it. */
 	struct ct_heap heap;
