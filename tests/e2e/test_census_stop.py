@@ -236,7 +236,7 @@ def refused():
         expect_exact(target, 10000, 5000)
     with demo("service") as target:
         expect_refusal(stopped_census(target.pid, status=3), "Go program")
-    for line in (["-p", os.getpid(), "--stop"], ["check", "--stop"], ["run", "--stop", "--", "/bin/true"]):
+    for line in (["-p", os.getpid(), "--stop"], ["census", "-p", os.getpid(), "--stop", "--watch", "1s"], ["check", "--stop"], ["run", "--stop", "--", "/bin/true"]):
         done = run(*line, status=2)
         check("--stop" in done.stderr and not done.stdout, done.stderr)
 

@@ -4,6 +4,7 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
+#include "agent/census_watch.h"
 #include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
@@ -32,8 +33,15 @@ static void nothing_to_drain(void *opaque)
 /* One reading is enough where nothing moves. */
 static int read_stopped(struct ct_live *live, struct ct_error *reterr)
 {
-	int rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
+	int rc;
 
+	if (live->config.runtime != CT_RUNTIME_GO) {
+		ct_error_set(reterr, -EOPNOTSUPP, "--stop: %s is no Go program, and its library lists its contexts anyway",
+			     ct_target_exe(live->target));
+		ct_error_hint(reterr, "leave --stop out");
+		return -EOPNOTSUPP;
+	}
+	rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
 	live->scanner.has_no_stream = true;
 	return rc ? rc : ct_still_scan(live, false, nothing_to_drain, reterr);
 }
@@ -43,7 +51,8 @@ static int keep_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct ct_scanner *scanner = &live->scanner;
 
-	if (!live->options->record)
+	// The lists of a C library are told as what was found in them.
+	if (!live->options->record || live->config.runtime != CT_RUNTIME_GO)
 		return 0;
 	scanner->writer = ct_image_writer_new(ct_pipeline_keep, live->pipeline);
 	if (!scanner->writer)
@@ -58,7 +67,6 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
 	int rc = 0;
 
-	live->scanner.has_no_stream = true;
 	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
 		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
@@ -89,13 +97,25 @@ static void warn_cut(const struct ct_live *live)
 			"ctxtrace: more memory was read than a recording keeps: replay will tell what was found now\n");
 }
 
+static int read_as_asked(struct ct_live *live, struct ct_error *reterr)
+{
+	int rc;
+
+	if (live->options->with_stop)
+		return read_stopped(live, reterr);
+	rc = keep_memory(live, reterr);
+	if (rc)
+		return rc;
+	return live->options->watch_ns ? ct_census_watch(live, reterr) : read_memory(live, reterr);
+}
+
 static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
 	if (ct_live_inspect(live, live->options->pid, error))
 		return -CT_STATUS_ATTACH;
-	if (live->options->with_stop ? read_stopped(live, error) : keep_memory(live, error) || read_memory(live, error))
+	if (read_as_asked(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");
