@@ -211,10 +211,39 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 	return rc;
 }
 
+int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr)
+{
+	struct ct_census *census = calloc(1, sizeof(*census));
+	int rc;
+
+	if (!census)
+		return ct_error_set(reterr, -ENOMEM, "census: out of memory");
+	rc = ct_process_memory_init(&census->process, pid);
+	if (rc) {
+		ct_error_set(reterr, rc, "census: memory of process %d cannot be opened: %s", pid, strerror(-rc));
+		goto fail;
+	}
+	census->memory = &census->process.memory;
+	census->memory->image_start = address; // the constant may stand on a page that the program never touched
+	census->memory->image_end = address + CT_C_LIBRARY_CONSTANT_BYTES;
+	rc = ct_c_library_new(census->memory, address, &census->c_library);
+	if (rc) {
+		ct_error_set(reterr, rc, "census: the constant of libctxtrace-context in process %d is of no version known here",
+			     pid);
+		goto fail;
+	}
+	*ret_census = census;
+	return 0;
+fail:
+	ct_census_free(census);
+	return rc;
+}
+
 void ct_census_free(struct ct_census *census)
 {
 	if (!census)
 		return;
+	ct_c_library_free(census->c_library);
 	ct_process_memory_done(&census->process);
 	ct_heap_done(&census->heap);
 	ct_census_facts_done(&census->facts);
@@ -273,6 +302,7 @@ static void take_result(struct ct_scan *scan, struct ct_census_result *result)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_census_context seen = scan->candidates[i].seen;
 
+		result->is_torn |= scan->candidates[i].flags & CT_SEEN_TORN_MAP;
 		if (seen.state == CT_OBSERVED_END || seen.state == CT_OBSERVED_CANCELLED)
 			continue;
 		if (seen.state == CT_OBSERVED_LOST)
@@ -304,6 +334,20 @@ static int load_heap(struct ct_scan *scan)
 	return 1;
 }
 
+static int scan_c_library(struct ct_census *census, ct_census_known known, void *opaque,
+			  struct ct_census_result *ret_result, struct ct_error *reterr)
+{
+	struct ct_census_result result = { .began_ns = now_ns() };
+	uint64_t bytes = census->memory->read_bytes;
+	int rc = ct_c_library_scan(census->c_library, known, opaque, &result);
+
+	if (rc)
+		return ct_error_set(reterr, rc, "census: the target's memory cannot be read: %s", strerror(-rc));
+	result.read_bytes = census->memory->read_bytes - bytes;
+	*ret_result = result;
+	return 0;
+}
+
 /* Too much to read, or too many contexts: what is there is no whole, but told as that. */
 static int give_up(struct ct_scan *scan, int rc)
 {
@@ -327,6 +371,8 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	uint64_t swapped = memory->swapped_pages, bytes = memory->read_bytes;
 	int rc;
 
+	if (census->c_library)
+		return scan_c_library(census, known, opaque, ret_result, reterr);
 	ct_itabs_clear(&census->itabs);
 	memory->listener = census->listener;
 	memory->has_bound = true;
