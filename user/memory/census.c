@@ -32,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* Far more than any heap that was seen: a million contexts take some 300 MB. A forged one ends here. */
@@ -65,7 +66,7 @@ void ct_scan_breathe(struct ct_scan *scan)
 
 static size_t slot_of(const struct ct_scan *scan, uint64_t object)
 {
-	return (object * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (scan->slots_count - 1);
+	return (object * scan->census->itabs.hash) >> 32 & (scan->slots_count - 1);
 }
 
 /* Every word of every small closure is looked up: a million candidates want one cache miss, not twenty. */
@@ -137,6 +138,16 @@ struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16
 	return candidate;
 }
 
+/* An odd number the target does not know, or it could choose addresses that all fall into one slot. */
+static uint64_t draw_hash(void)
+{
+	uint64_t number = UINT64_C(0x9e3779b97f4a7c15), drawn = 0;
+
+	if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) == sizeof(drawn))
+		number ^= drawn;
+	return number | 1;
+}
+
 /* A census of memory that is already there: `facts` become the census's own, whatever happens. */
 static int begin(struct ct_census *census, struct ct_census_facts *facts, struct ct_memory *memory,
 		 struct ct_error *reterr)
@@ -155,6 +166,7 @@ static int begin(struct ct_census *census, struct ct_census_facts *facts, struct
 					 .mheap = census->facts.mheap };
 	census->itabs.memory = memory;
 	census->itabs.heap = &census->heap;
+	census->itabs.hash = draw_hash();
 	census->itabs.types = census->facts.types;
 	census->itabs.etypes = census->facts.etypes;
 	return 0;
@@ -251,6 +263,11 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 void ct_census_bound(struct ct_census *census, uint64_t cost)
 {
 	census->read_bound = cost;
+}
+
+void ct_census_look_at(struct ct_census *census, uint64_t first, uint64_t last)
+{
+	ct_heap_look_at(&census->heap, first, last);
 }
 
 /* The order is part of the proof; see the head of this file. */

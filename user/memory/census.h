@@ -89,6 +89,9 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 /** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
 void ct_census_bound(struct ct_census *census, uint64_t cost);
 
+/** As ct_heap_look_at(), for tests. */
+void ct_census_look_at(struct ct_census *census, uint64_t first, uint64_t last);
+
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);
 

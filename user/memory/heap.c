@@ -83,14 +83,21 @@ static int add_arena(struct ct_heap *heap, uint64_t index, uint64_t heap_arena)
 	return 0;
 }
 
+static bool is_zero(const uint64_t *entries, size_t bytes)
+{
+	return !entries[0] && !memcmp(entries, entries + 1, bytes - sizeof(*entries));
+}
+
 /* The table is 32 MiB of which nearly nothing was ever touched: the reader skips the rest by pagemap. */
 static int load_arenas(struct ct_heap *heap, uint64_t table)
 {
-	uint64_t entries[TABLE_CHUNK * 8];
+	uint64_t entries[TABLE_CHUNK * 8], end = heap->arena_end ?: CT_ARENA_COUNT;
 
-	for (uint64_t i = 0; i < CT_ARENA_COUNT; i += TABLE_CHUNK * 8) {
+	for (uint64_t i = heap->arena_from & ~(uint64_t)(TABLE_CHUNK * 8 - 1); i < end; i += TABLE_CHUNK * 8) {
 		int rc = ct_memory_read(heap->memory, table + i * 8, entries, sizeof(entries));
 
+		if (!rc && is_zero(entries, sizeof(entries)))
+			continue;
 		for (uint64_t j = 0; !rc && j < TABLE_CHUNK * 8; j++)
 			if (entries[j] && entries[j] % 8 == 0)
 				rc = add_arena(heap, i + j, entries[j]);
@@ -204,6 +211,12 @@ static int by_base(const void *a, const void *b)
 	uint64_t left = ((const struct ct_arena *)a)->base, right = ((const struct ct_arena *)b)->base;
 
 	return left < right ? -1 : left > right;
+}
+
+void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last)
+{
+	heap->arena_from = arena_index(first);
+	heap->arena_end = arena_index(last) + 1;
 }
 
 int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
