@@ -83,6 +83,7 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
+	live->scanner.has_no_stream = true;
 	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (live->options->watch_ns ? ct_census_watch(live, error) : read_memory(live, error))
