@@ -143,12 +143,12 @@ static int take_module(struct ct_census *census, struct ct_binary *binary, uint6
 
 	if (rc)
 		return rc;
-	census->process.memory.image_start = UINT64_MAX;
+	census->memory->image_start = UINT64_MAX;
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		if (starts[i] && starts[i] + load_bias < census->process.memory.image_start)
-			census->process.memory.image_start = starts[i] + load_bias;
-		if (ends[i] + load_bias > census->process.memory.image_end)
-			census->process.memory.image_end = ends[i] + load_bias;
+		if (starts[i] && starts[i] + load_bias < census->memory->image_start)
+			census->memory->image_start = starts[i] + load_bias;
+		if (ends[i] + load_bias > census->memory->image_end)
+			census->memory->image_end = ends[i] + load_bias;
 	}
 	census->types = census->itabs.types = module.types + load_bias;
 	census->etypes = census->itabs.etypes = module.etypes + load_bias;
@@ -212,6 +212,7 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 
 	if (!census)
 		return ct_error_set(reterr, -ENOMEM, "census: out of memory");
+	census->memory = &census->process.memory;
 	rc = ct_process_memory_init(&census->process, pid);
 	if (rc)
 		ct_error_set(reterr, rc, "census: memory of process %d cannot be opened: %s", pid, strerror(-rc));
@@ -222,7 +223,7 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 		return rc;
 	}
 	census->time_base_ns = time_base_ns;
-	census->heap.memory = census->itabs.memory = &census->process.memory;
+	census->heap.memory = census->itabs.memory = census->memory;
 	census->heap.layout = census->layout.heap;
 	census->heap.mheap = census->mheap;
 	census->itabs.heap = &census->heap;
@@ -307,7 +308,7 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 		   struct ct_error *reterr)
 {
 	struct ct_census_result result = { .began_ns = now_ns() };
-	struct ct_memory *memory = &census->process.memory;
+	struct ct_memory *memory = census->memory;
 	struct ct_scan scan = { .census = census, .memory = memory, .known = known, .opaque = opaque,
 				.is_complete = true, .reason = result.reason };
 	uint64_t swapped = memory->swapped_pages, bytes = memory->read_bytes;

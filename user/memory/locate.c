@@ -97,8 +97,8 @@ int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t
 		return -ENOMEM;
 	for (size_t i = 0; i + 4 <= code_bytes && census->allgs_guess_count < GUESSES_MAX; i++) {
 		address = relative(code + i, function.start + i + 4) + load_bias;
-		if (address % 8 || address < census->process.memory.image_start ||
-		    address >= census->process.memory.image_end || is_guessed(census, address))
+		if (address % 8 || address < census->memory->image_start ||
+		    address >= census->memory->image_end || is_guessed(census, address))
 			continue;
 		census->allgs_guesses[census->allgs_guess_count++] = address;
 	}
@@ -112,7 +112,7 @@ static bool is_goroutine(struct ct_census *census, uint64_t address)
 	uint8_t bytes[CT_G_BYTES];
 	uint64_t low, high, goid;
 
-	if (!address || address % 8 || ct_memory_read(&census->process.memory, address, bytes, sizeof(bytes)))
+	if (!address || address % 8 || ct_memory_read(census->memory, address, bytes, sizeof(bytes)))
 		return false;
 	low = ct_load64(bytes + CT_G_STACK_LOW);
 	high = ct_load64(bytes + CT_G_STACK_HIGH);
@@ -124,7 +124,7 @@ static bool is_goroutine(struct ct_census *census, uint64_t address)
 
 bool ct_locate_is_allgs(struct ct_census *census, uint64_t address)
 {
-	struct ct_memory *memory = &census->process.memory;
+	struct ct_memory *memory = census->memory;
 	uint64_t slice[3], first[2] = { 0 }, main_goid, count;
 
 	if (ct_memory_read(memory, address, slice, sizeof(slice)) || slice[0] % 8 || !slice[1] ||

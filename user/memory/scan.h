@@ -42,7 +42,8 @@ struct ct_outer {
 
 /** Where the target keeps things. */
 struct ct_census {
-	struct ct_process_memory process;
+	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
+	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
 	struct ct_go_layout layout;
 	unsigned int minor;
 	uint64_t mheap;

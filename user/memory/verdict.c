@@ -147,7 +147,7 @@ int ct_scan_judge(struct ct_scan *scan)
 static uint8_t state_of_object(struct ct_census *census, const struct ct_span *span, uint64_t address)
 {
 	const struct ct_context_layout *layout = census->layout.context;
-	struct ct_memory *memory = &census->process.memory;
+	struct ct_memory *memory = census->memory;
 	uint64_t words[CT_CONTEXT_ERR / 8 + 1], inner;
 
 	if (layout->is_timer_indirect && span->element_bytes == layout->timer_class) {
@@ -166,7 +166,7 @@ enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct
 					  uint64_t address)
 {
 	const struct ct_census_context *seen = ct_census_find(result, address);
-	struct ct_memory *memory = &census->process.memory;
+	struct ct_memory *memory = census->memory;
 	uint64_t swapped = memory->swapped_pages;
 	struct ct_span span;
 	uint8_t bits = 0, state;
