@@ -4,6 +4,7 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
+#include "agent/explain.h"
 #include "agent/live.h"
 #include "agent/output.h"
 #include "base/time.h"
@@ -36,6 +37,8 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 		if (!rc)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
 	}
+	if (!rc)
+		rc = ct_explain(live, nothing_to_drain);
 	if (rc == -ESRCH)
 		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",
 				    (int)ct_target_pid(live->target));

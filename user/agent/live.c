@@ -180,6 +180,8 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	if (!rc)
 		rc = open_memory(live, reterr);
 	if (!rc)
+		rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
+	if (!rc)
 		rc = ct_privileges_drop(reterr);
 	if (!rc)
 		rc = push_target(live);

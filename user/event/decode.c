@@ -126,6 +126,22 @@ static bool check_observed(const struct ct_event *event)
 	       seen->state < CT_OBSERVED_END && !(seen->retained_by & ~retained);
 }
 
+static bool check_goroutine(const struct ct_event *event)
+{
+	const struct ct_event_goroutine *seen = event->goroutine;
+
+	return seen->task && seen->context_state < CT_OBSERVED_END &&
+	       check_strings(event, sizeof(*seen), seen->strings_bytes, 2);
+}
+
+static bool check_holder(const struct ct_event *event)
+{
+	const struct ct_event_holder *holder = event->holder;
+
+	return holder->context && holder->kind < CT_HOLDER_END &&
+	       check_strings(event, sizeof(*holder), holder->name_bytes, 1);
+}
+
 static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = check_create,
 	[CT_EVENT_CANCEL] = check_cancel,
@@ -142,6 +158,8 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = check_scan,
 	[CT_EVENT_OBSERVED] = check_observed,
 	[CT_EVENT_SCAN_END] = check_scan,
+	[CT_EVENT_GOROUTINE] = check_goroutine,
+	[CT_EVENT_HOLDER] = check_holder,
 };
 
 /* 0: a type this version does not know. */

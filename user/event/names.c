@@ -14,6 +14,14 @@ const char *const ct_reason_names[CT_REASON_END + 1] = {
 	"none", "explicit", "deadline", "parent", "freed", NULL,
 };
 
+const char *const ct_observed_names[CT_OBSERVED_END + 1] = {
+	"held", "lost", "cancelled", "freed", "unretained", "undecided", NULL,
+};
+
+const char *const ct_holder_names[CT_HOLDER_END + 1] = {
+	"none", "global", "stack", "deferred", "object", "closure", "map", "channel", NULL,
+};
+
 static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = "create",
 	[CT_EVENT_CANCEL] = "cancel",
@@ -37,6 +45,8 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = "scan_begin",
 	[CT_EVENT_OBSERVED] = "observed",
 	[CT_EVENT_SCAN_END] = "scan_end",
+	[CT_EVENT_GOROUTINE] = "goroutine",
+	[CT_EVENT_HOLDER] = "holder",
 };
 
 static const struct {
@@ -61,6 +71,16 @@ const char *ct_context_kind_name(uint8_t kind)
 const char *ct_cancel_reason_name(uint8_t reason)
 {
 	return reason < CT_REASON_END ? ct_reason_names[reason] : "unknown";
+}
+
+const char *ct_observed_state_name(uint8_t state)
+{
+	return state < CT_OBSERVED_END ? ct_observed_names[state] : "unknown";
+}
+
+const char *ct_holder_kind_name(uint8_t kind)
+{
+	return kind < CT_HOLDER_END ? ct_holder_names[kind] : "unknown";
 }
 
 const char *ct_counter_name(unsigned int counter)

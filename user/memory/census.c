@@ -154,6 +154,10 @@ static int take_module(struct ct_census *census, struct ct_binary *binary, uint6
 	census->etypes = census->itabs.etypes = module.etypes + load_bias;
 	census->text = module.text + load_bias;
 	census->etext = module.etext + load_bias;
+	census->globals[0][0] = module.data + load_bias;
+	census->globals[0][1] = module.edata + load_bias;
+	census->globals[1][0] = module.bss + load_bias;
+	census->globals[1][1] = module.ebss + load_bias;
 	return 0;
 }
 

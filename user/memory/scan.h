@@ -51,6 +51,7 @@ struct ct_census {
 	uint64_t *allgs_guesses;
 	size_t allgs_guess_count;
 	uint64_t types, etypes, text, etext;
+	uint64_t globals[2][2]; /**< Begin and end of data and bss: variables that may hold pointers. */
 	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), 0 unknown. */
 	uint64_t time_base_ns;
 	bool has_inlined_creators;

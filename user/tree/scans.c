@@ -54,6 +54,7 @@ int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, cons
 	(void)ret_context;
 	tree->scans.scan = event->scan->scan;
 	tree->scans.began_ns = event->scan->began_ns;
+	tree->explained.is_old = true;
 	if (event->header->flags & CT_SCAN_COMPLETE)
 		untell(tree); // one that could not read everything tells nothing new
 	return 0;
