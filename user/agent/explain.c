@@ -60,14 +60,17 @@ static bool is_runtime_name(const char *name)
 	return !strncmp(name, "runtime.", 8) || !strncmp(name, "runtime/", 8);
 }
 
-static bool is_runtime_variable(void *opaque, uint64_t address)
+/* A variable or a function of the runtime's. Its main is where the program's own begins. */
+static bool is_runtime(void *opaque, uint64_t address)
 {
 	struct explaining *explaining = opaque;
+	struct ct_binary *binary = ct_target_binary(explaining->live->target);
 	struct ct_function symbol;
 
-	return !ct_binary_data_symbol_at(ct_target_binary(explaining->live->target), address - explaining->load_bias,
-					 &symbol) &&
-	       is_runtime_name(symbol.name);
+	address -= explaining->load_bias;
+	if (ct_binary_function_at(binary, address, &symbol) && ct_binary_data_symbol_at(binary, address, &symbol))
+		return false;
+	return is_runtime_name(symbol.name) && strcmp(symbol.name, "runtime.main") != 0;
 }
 
 static int push(const struct explaining *explaining, const void *event, size_t bytes)
@@ -343,22 +346,14 @@ static int explain_holders(struct explaining *explaining, const struct ct_census
 	return rc;
 }
 
-static bool is_system(const struct explaining *explaining, uint64_t entry)
-{
-	struct ct_function function;
-
-	return !ct_binary_function_at(ct_target_binary(explaining->live->target), entry - explaining->load_bias,
-				      &function) &&
-	       is_runtime_name(function.name) && strcmp(function.name, "runtime.main") != 0;
-}
-
 static int number_paths(struct explaining *explaining, const struct ct_goroutine_seen *seen,
 			struct ct_event_goroutine *event)
 {
 	struct ct_paths *paths = &explaining->paths;
 	uint64_t now_ns = event->header.time_ns, entry = seen->entry + 1; // paths are of return addresses
 	uint64_t pcs[CT_STACK_FRAMES_MAX];
-	int rc = ct_paths_number(paths, &seen->created_pc, seen->created_pc ? 1 : 0, now_ns, &event->created);
+	bool is_created = seen->created_pc && !is_runtime(explaining, seen->created_pc - 1); // the main one is not
+	int rc = ct_paths_number(paths, &seen->created_pc, is_created, now_ns, &event->created);
 
 	if (!rc)
 		rc = ct_paths_number(paths, &entry, seen->entry ? 1 : 0, now_ns, &event->entry);
@@ -381,7 +376,7 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 	block.event = (struct ct_event_goroutine){
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = CT_EVENT_GOROUTINE,
-			    .flags = (uint8_t)((is_system(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
+			    .flags = (uint8_t)((is_runtime(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
 					       (seen->waits ? CT_GOROUTINE_WAITS : 0)) },
 		.task = seen->task,
 		.creator = seen->creator,
@@ -411,7 +406,7 @@ int ct_explain(struct ct_live *live, void (*breathe_live)(void *live))
 		.paths = { .pipeline = live->pipeline, .symbols = live->symbols },
 		.load_bias = ct_target_load_bias(live->target),
 	};
-	const struct ct_census_asker asker = { is_runtime_variable, breathe, &explaining };
+	const struct ct_census_asker asker = { is_runtime, breathe, &explaining };
 	int rc = collect(&explaining);
 
 	if (!rc && !live->options->no_goroutines)

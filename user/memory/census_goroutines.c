@@ -43,6 +43,7 @@ struct listing {
 	int (*visit)(void *opaque, const struct ct_goroutine_seen *seen);
 	void *opaque;
 	uint64_t count;
+	struct ct_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
 	uint64_t stack[STACK_BYTES_MAX / 8];
 };
 
@@ -74,7 +75,7 @@ static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t s
 	for (int i = 0; i < SUDOGS_MAX && sudog && sudog % 8 == 0; i++) {
 		const struct ct_known_context *context;
 
-		if (ct_memory_read(scan->memory, sudog, bytes, sizeof(bytes)))
+		if (ct_window_read(&listing->sudogs, scan->memory, sudog, bytes, sizeof(bytes)))
 			return;
 		context = ct_known_contexts_waited(&listing->known, ct_load64(bytes + SUDOG_CHANNEL(minor)));
 		if (context)
@@ -112,7 +113,7 @@ static void read_stack(struct listing *listing, struct ct_scan *scan, const uint
 	if (!ct_stack_of(scan->census->layout.goroutine, g, &stack) || stack.is_running)
 		return; // what a running goroutine's stack holds is anybody's guess
 	bytes = stack.high - stack.sp < STACK_BYTES_MAX ? stack.high - stack.sp : STACK_BYTES_MAX;
-	if (ct_memory_read(scan->memory, stack.sp, listing->stack, bytes))
+	if (ct_window_read(&listing->stacks, scan->memory, stack.sp, listing->stack, bytes))
 		return;
 	ct_stack_walk(&stack, listing->stack, bytes, &walk);
 	seen->frames = walk.count;

@@ -15,6 +15,7 @@
 
 /* The lists under construction. */
 struct gathering {
+	const struct ct_census_asker *asker;
 	struct ct_holder_search *search;
 	size_t stacks_room, defers_room, foreign_room;
 	struct ct_window window;
@@ -69,6 +70,8 @@ static int add_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 
 	if (!ct_stack_of(layout, g, &stack.stack))
 		return 0; // it is being moved
+	stack.is_runtime = gathering->asker->is_runtime &&
+			   gathering->asker->is_runtime(gathering->asker->opaque, stack.entry);
 	rc = reserve((void **)&search->stacks, search->stacks_count, &gathering->stacks_room, sizeof(stack));
 	if (!rc)
 		rc = reserve((void **)&search->foreign, search->foreign_count, &gathering->foreign_room,
@@ -78,6 +81,14 @@ static int add_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	search->stacks[search->stacks_count++] = stack;
 	search->foreign[search->foreign_count++] = ct_load64(g + G_SELF);
 	return add_defers(gathering, scan, ct_load64(g + CT_G_DEFER), stack.task);
+}
+
+static int by_stack(const void *a, const void *b)
+{
+	uint64_t left = ((const struct ct_holder_stack *)a)->stack.sp;
+	uint64_t right = ((const struct ct_holder_stack *)b)->stack.sp;
+
+	return left < right ? -1 : left > right;
 }
 
 static int by_record(const void *a, const void *b)
@@ -95,16 +106,19 @@ static int by_word(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-static int gather(struct ct_scan *scan, struct ct_holder_search *search)
+static int gather(struct ct_scan *scan, const struct ct_census_asker *asker, struct ct_holder_search *search)
 {
 	struct gathering *gathering = calloc(1, sizeof(*gathering));
 	int rc = -ENOMEM;
 
 	if (gathering) {
 		gathering->search = search;
+		gathering->asker = asker;
 		rc = ct_scan_each_goroutine(scan, add_goroutine, gathering);
 	}
 	free(gathering);
+	if (search->stacks_count)
+		qsort(search->stacks, search->stacks_count, sizeof(*search->stacks), by_stack);
 	if (search->defers_count)
 		qsort(search->defers, search->defers_count, sizeof(*search->defers), by_record);
 	if (search->foreign_count)
@@ -139,7 +153,7 @@ int ct_census_holders(struct ct_census *census, const uint64_t *contexts, size_t
 	if (!rc)
 		rc = ct_objects_load(&objects, &census->heap);
 	if (!rc)
-		rc = gather(&scan, &search);
+		rc = gather(&scan, asker, &search);
 	if (!rc)
 		rc = ct_holders_find(&search, contexts, count, ret_chains);
 	ct_objects_done(&objects);

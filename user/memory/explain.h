@@ -18,7 +18,7 @@ struct ct_known_context {
 
 /** What the asker gives. */
 struct ct_census_asker {
-	/** Is a variable at this runtime address the runtime's own? */
+	/** Is the variable, or the function, at this address the runtime's own? */
 	bool (*is_runtime)(void *opaque, uint64_t address);
 	/** Called now and then while memory is read. */
 	void (*breathe)(void *opaque);

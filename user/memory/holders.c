@@ -7,8 +7,11 @@
 
 #define CLOSURE_BYTES_MAX 48 /* largest object an owner's closure is looked for in */
 #define GRANULE_SHIFT 10
+#define PROCESSOR_BYTES_MIN 4096
+#define PROCESSOR_BYTES_MAX 32768
 #define BITS (sizeof(((struct finding *)0)->bits) * 8)
 #define STACK_COPY_BYTES 65536
+#define NEIGHBOUR_BYTES 8192 /* between two stacks that are read together */
 
 /* Where a word was found. */
 struct place {
@@ -120,6 +123,31 @@ static const struct ct_holder_defer *defer_at(const struct finding *finding, uin
 	return low < search->defers_count && search->defers[low].record == address ? &search->defers[low] : NULL;
 }
 
+/*
+ * Is it a runtime.p? Its write barrier buffer {next, end, buf} and its caches name objects that nobody holds. It is told
+ * by that buffer: `end` is the address of its own end (src/runtime/mwbbuf.go, 512 words; 256 up to 1.20).
+ */
+static bool is_processor(struct finding *finding, uint64_t start, uint64_t bytes)
+{
+	uint64_t words[512], here;
+
+	if (bytes < PROCESSOR_BYTES_MIN || bytes > PROCESSOR_BYTES_MAX)
+		return false;
+	for (uint64_t at = start; at < start + bytes; at += sizeof(words)) {
+		size_t part = start + bytes - at < sizeof(words) ? start + bytes - at : sizeof(words);
+
+		if (ct_memory_read(finding->search->memory, at, words, part))
+			return false;
+		for (size_t i = 1; i < part / 8; i++) {
+			here = at + i * 8;
+			if ((words[i] == here + 8 + 512 * 8 || words[i] == here + 8 + 256 * 8) &&
+			    words[i - 1] > here && words[i - 1] <= words[i])
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Is element `object` of the span allocated, as its mspan says now? */
 static bool is_allocated(struct finding *finding, const struct ct_object_span *span, uint64_t object)
 {
@@ -184,6 +212,8 @@ static void found_object(struct finding *finding, struct node *node, const struc
 	    !is_allocated(finding, place->span, start))
 		return;
 	holder = node_at(finding, start);
+	if (!holder && is_processor(finding, start, place->span->element_bytes))
+		return;
 	if (!holder)
 		holder = add_node(finding, start, place->span->element_bytes, (uint8_t)(node->level + 1));
 	if (!holder)
@@ -221,7 +251,8 @@ static void found_on_stack(struct finding *finding, struct node *node, const str
 {
 	struct ct_hop root = { .kind = CT_HOLDER_STACK, .task = place->stack->task, .address = place->address };
 	const struct ct_holder_defer *defer = defer_at(finding, place->address - CT_DEFER_FN);
-	uint8_t rank = place->stack->stack.is_running ? RANK_RUNNING : RANK_WAITING;
+	uint8_t rank = place->stack->is_runtime ? RANK_RUNTIME :
+		       place->stack->stack.is_running ? RANK_RUNNING : RANK_WAITING;
 
 	if (defer) {
 		found_defer(node, defer);
@@ -274,35 +305,86 @@ static void hit(struct finding *finding, struct node *node, uint64_t word, const
 		found_in_variable(finding, node, place);
 }
 
-/* Every aligned word of a stretch. Unreadable parts are skipped: this explains, it does not prove. */
+static void look_at_words(struct finding *finding, const uint64_t *words, size_t count, struct place place)
+{
+	uint64_t start = place.address;
+
+	for (size_t i = 0; i < count; i++) {
+		struct node *node = words[i] - finding->low < finding->high - finding->low ? look(finding, words[i]) :
+											     NULL;
+
+		place.address = start + i * 8;
+		if (node)
+			hit(finding, node, words[i], &place);
+	}
+}
+
+/* Fill the buffer. Unreadable parts are skipped: this explains, it does not prove. */
+static bool fill(struct finding *finding, uint64_t start, uint64_t bytes)
+{
+	int rc;
+
+	if (finding->rc || bytes > finding->bytes_left) {
+		finding->is_cut = true;
+		return false;
+	}
+	finding->bytes_left -= bytes;
+	rc = ct_memory_read(finding->search->memory, start, finding->buffer, bytes);
+	if (rc && rc != -EFAULT)
+		finding->rc = rc;
+	if (finding->search->breathe)
+		finding->search->breathe(finding->search->opaque);
+	return !rc;
+}
+
+/* Every aligned word of a stretch. */
 static void sweep(struct finding *finding, uint64_t start, uint64_t bytes, struct place place)
 {
-	uint64_t end = start + bytes;
+	uint64_t part;
 
-	for (uint64_t at = start; at < end && !finding->rc;) {
-		size_t part = end - at < sizeof(finding->buffer) ? end - at : sizeof(finding->buffer);
+	for (uint64_t at = start; bytes && !finding->rc; at += part, bytes -= part) {
+		part = bytes < sizeof(finding->buffer) ? bytes : sizeof(finding->buffer);
+		place.address = at;
+		if (fill(finding, at, part))
+			look_at_words(finding, finding->buffer, part / 8, place);
+	}
+}
 
-		if (part > finding->bytes_left) {
-			finding->is_cut = true;
-			return;
+/* How many stacks from index `begin` on lie so close together that one read brings them. */
+static size_t neighbours(const struct ct_holder_search *search, size_t begin)
+{
+	const struct ct_holder_stack *stacks = search->stacks;
+	uint64_t start = stacks[begin].stack.sp;
+	size_t end = begin + 1;
+
+	while (end < search->stacks_count && stacks[end].stack.sp >= stacks[end - 1].stack.high &&
+	       stacks[end].stack.sp - stacks[end - 1].stack.high <= NEIGHBOUR_BYTES &&
+	       stacks[end].stack.high - start <= sizeof(((struct finding *)0)->buffer))
+		end++;
+	return end - begin;
+}
+
+/* A hundred thousand small stacks want some thousands of reads. */
+static void sweep_stacks(struct finding *finding)
+{
+	const struct ct_holder_search *search = finding->search;
+
+	for (size_t begin = 0, count; begin < search->stacks_count && !finding->rc; begin += count) {
+		const struct ct_holder_stack *first = &search->stacks[begin], *last;
+		uint64_t start = first->stack.sp;
+
+		count = neighbours(search, begin);
+		last = &search->stacks[begin + count - 1];
+		if (count == 1 || !fill(finding, start, last->stack.high - start)) {
+			for (const struct ct_holder_stack *stack = first; stack <= last; stack++)
+				sweep(finding, stack->stack.sp, stack->stack.high - stack->stack.sp,
+				      (struct place){ .stack = stack });
+			continue;
 		}
-		finding->bytes_left -= part;
-		finding->rc = ct_memory_read(finding->search->memory, at, finding->buffer, part);
-		if (finding->rc == -EFAULT)
-			finding->rc = 0;
-		else
-			for (size_t i = 0; i < part / 8; i++) {
-				uint64_t word = finding->buffer[i];
-				struct node *node = word - finding->low < finding->high - finding->low ?
-							    look(finding, word) : NULL;
-
-				place.address = at + i * 8;
-				if (node)
-					hit(finding, node, word, &place);
-			}
-		at += part;
-		if (finding->search->breathe)
-			finding->search->breathe(finding->search->opaque);
+		for (const struct ct_holder_stack *stack = first; stack <= last; stack++)
+			look_at_words(finding, finding->buffer + (stack->stack.sp - start) / 8,
+				      (stack->stack.high - stack->stack.sp) / 8,
+				      (struct place){ .stack = stack, .address = stack->stack.sp });
 	}
 }
 
@@ -317,11 +399,7 @@ static void sweep_all(struct finding *finding)
 		if (search->globals[i].end > search->globals[i].start)
 			sweep(finding, search->globals[i].start, search->globals[i].end - search->globals[i].start,
 			      (struct place){ 0 });
-	for (size_t i = 0; i < search->stacks_count && !finding->rc; i++) {
-		const struct ct_holder_stack *stack = &search->stacks[i];
-
-		sweep(finding, stack->stack.sp, stack->stack.high - stack->stack.sp, (struct place){ .stack = stack });
-	}
+	sweep_stacks(finding);
 	for (size_t i = 0; i < objects->count && !finding->rc; i++) {
 		const struct ct_object_span *span = &objects->spans[i];
 

@@ -23,8 +23,8 @@
 /** A goroutine's stack, as it is searched. */
 struct ct_holder_stack {
 	uint64_t task;
-	uint64_t g; /**< Its runtime.g: what that refers to is the runtime's business. */
 	uint64_t entry; /**< Address of the function it began with. */
+	bool is_runtime; /**< The runtime's own goroutine: told only when there is no other holder. */
 	struct ct_stack stack;
 };
 
@@ -45,7 +45,7 @@ struct ct_holder_search {
 	struct {
 		uint64_t start, end;
 	} globals[2]; /**< Variables that may hold pointers: data and bss. */
-	struct ct_holder_stack *stacks; /**< By task or not: any order. */
+	struct ct_holder_stack *stacks; /**< By address. */
 	size_t stacks_count;
 	struct ct_holder_defer *defers; /**< By record. */
 	size_t defers_count;

@@ -85,10 +85,16 @@ static bool is_power_of_two(uint64_t number)
 	return number && !(number & (number - 1));
 }
 
-/* Is the object the table that leads to these slots? */
-static bool is_table(const struct node *node, const uint64_t *words, uint64_t below)
+/* Objects of more than 512 bytes begin with a word that is the allocator's (src/runtime/malloc.go, 1.22 on). */
+static bool is_begin_of(uint64_t word, const struct node *below)
 {
-	return node->bytes == TABLE_BYTES && words[TABLE_GROUPS] == below && is_power_of_two(words[TABLE_MASK] + 1);
+	return word == below->start || (below->bytes > 512 && word == below->start + 8);
+}
+
+/* Is the object the table that leads to these slots? */
+static bool is_table(const struct node *node, const uint64_t *words, const struct node *below)
+{
+	return node->bytes == TABLE_BYTES && is_begin_of(words[TABLE_GROUPS], below) && is_power_of_two(words[TABLE_MASK] + 1);
 }
 
 /* A directory of 2^depth tables, or none while the map is small. The seed is random. */
@@ -112,7 +118,7 @@ static bool is_classic_map(const uint64_t *words, uint64_t below_bytes)
 static bool is_map(const struct ct_holder_search *search, const struct node *node, const uint64_t *words,
 		   const struct node *below)
 {
-	if (node->bytes != MAP_BYTES || words[MAP_BUCKETS] != below->start || !words[MAP_COUNT] ||
+	if (node->bytes != MAP_BYTES || !is_begin_of(words[MAP_BUCKETS], below) || !words[MAP_COUNT] ||
 	    words[MAP_COUNT] >= ENTRIES_MAX)
 		return false;
 	return search->has_swiss_maps ? is_swiss_map(words, below->bytes) : is_classic_map(words, below->bytes);
@@ -123,10 +129,11 @@ static bool is_type(const struct ct_holder_search *search, uint64_t word)
 	return word >= search->types && word < search->etypes;
 }
 
-static bool is_channel(const struct finding *finding, const struct node *node, const uint64_t *words, uint64_t below)
+static bool is_channel(const struct finding *finding, const struct node *node, const uint64_t *words,
+		       const struct node *below)
 {
 	return node->bytes >= CHANNEL_BYTES_MIN && node->bytes <= CHANNEL_BYTES_MAX &&
-	       words[CHANNEL_BUFFER] == below && words[CHANNEL_COUNT] < ENTRIES_MAX &&
+	       is_begin_of(words[CHANNEL_BUFFER], below) && words[CHANNEL_COUNT] < ENTRIES_MAX &&
 	       (is_type(finding->search, words[CHANNEL_TYPE]) || is_type(finding->search, words[CHANNEL_TYPE + 1]));
 }
 
@@ -150,7 +157,7 @@ static void add_hop(struct finding *finding, struct ct_holder_chain *chain, bool
 	bool is_inner_table = false;
 
 	if (!ct_window_read(&finding->window, finding->search->memory, node->start, words, bytes)) {
-		is_inner_table = finding->search->has_swiss_maps && is_table(node, words, below->start);
+		is_inner_table = finding->search->has_swiss_maps && is_table(node, words, below);
 		if (words[0] >= finding->search->text && words[0] < finding->search->etext) {
 			hop.kind = CT_HOLDER_CLOSURE;
 			hop.code = words[0];
@@ -158,7 +165,7 @@ static void add_hop(struct finding *finding, struct ct_holder_chain *chain, bool
 			collapse_map(chain, is_table_hop);
 			hop = (struct ct_hop){ .kind = CT_HOLDER_MAP, .address = node->start,
 					       .entries = words[MAP_COUNT] };
-		} else if (chain->count && is_channel(finding, node, words, below->start)) {
+		} else if (chain->count && is_channel(finding, node, words, below)) {
 			chain->count--;
 			hop = (struct ct_hop){ .kind = CT_HOLDER_CHANNEL, .address = node->start,
 					       .entries = words[CHANNEL_COUNT] };

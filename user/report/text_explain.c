@@ -181,12 +181,12 @@ static void add_group(const struct ct_snapshot *snapshot, struct ct_text *text, 
 	ct_text_addf(&words, "%s", group->state);
 	if (*group->reason)
 		ct_text_addf(&words, " (%s)", group->reason);
-	ct_text_add(&words, is_known ? " in " : ", entry ");
-	add_frame(snapshot, &words, is_known ? group->at : group->entry);
 	if (group->longest_ns) {
-		ct_text_add(&words, ", longest at least ");
+		ct_text_add(&words, " for at least ");
 		ct_text_add_duration(&words, group->longest_ns);
 	}
+	ct_text_add(&words, is_known ? " in " : ", entry ");
+	add_frame(snapshot, &words, is_known ? group->at : group->entry);
 	text->failed |= label.failed;
 	add_line(text, label.data ? label.data : "", &words);
 	if (group->created != CT_SITE_UNKNOWN) {
