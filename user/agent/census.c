@@ -38,7 +38,7 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
 	}
 	if (!rc)
-		rc = ct_explain(live, nothing_to_drain);
+		rc = ct_explain(live);
 	if (rc == -ESRCH)
 		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",
 				    (int)ct_target_pid(live->target));

@@ -8,9 +8,8 @@
 #include "agent/live.h"
 
 /**
- * Explain what the tree holds.
+ * Explain what the tree holds. The window has ended: nothing is drained meanwhile, and END gets the time of the begin.
  *
- * @param breathe  Called while memory is read, with `live`.
  * @return 0, also when something could not be read: there is less to tell then; -ESRCH the target is gone; -ENOMEM.
  */
-int ct_explain(struct ct_live *live, void (*breathe)(void *live));
+int ct_explain(struct ct_live *live);

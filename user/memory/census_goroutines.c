@@ -39,10 +39,8 @@
 struct listing {
 	struct ct_known_contexts known;
 	struct ct_objects objects;
-	const struct ct_census_asker *asker;
 	int (*visit)(void *opaque, const struct ct_goroutine_seen *seen);
 	void *opaque;
-	uint64_t count;
 	struct ct_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
 	uint64_t stack[STACK_BYTES_MAX / 8];
 };
@@ -136,8 +134,6 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 		.reason = "",
 	};
 
-	if (listing->asker->breathe && ++listing->count % 64 == 0)
-		listing->asker->breathe(listing->asker->opaque);
 	if (status == WAITING) {
 		seen.wait_since_ns = ct_load64(g + WAIT_SINCE(layout));
 		seen.reason = ct_wait_reason_text(scan->census->minor, g[WAIT_REASON(layout)]);
@@ -163,7 +159,6 @@ static int list(struct listing *listing, struct ct_census *census, const struct 
 }
 
 int ct_census_goroutines(struct ct_census *census, const struct ct_known_context *contexts, size_t count,
-			 const struct ct_census_asker *asker,
 			 int (*visit_seen)(void *opaque, const struct ct_goroutine_seen *seen), void *opaque)
 {
 	struct listing *listing = calloc(1, sizeof(*listing));
@@ -171,7 +166,6 @@ int ct_census_goroutines(struct ct_census *census, const struct ct_known_context
 
 	if (!listing)
 		return rc;
-	listing->asker = asker;
 	listing->visit = visit_seen;
 	listing->opaque = opaque;
 	rc = list(listing, census, contexts, count);

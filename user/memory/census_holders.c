@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_MAX (UINT64_C(16) << 30) /* all sweeps together: some seconds */
 #define DEFERS_MAX (UINT32_C(1) << 18)
 #define G_SELF 72 /* runtime.gobuf.g */
 
@@ -143,9 +142,8 @@ int ct_census_holders(struct ct_census *census, const uint64_t *contexts, size_t
 		.globals = { { census->globals[0][0], census->globals[0][1] },
 			     { census->globals[1][0], census->globals[1][1] } },
 		.has_swiss_maps = census->layout.context->has_swiss_maps,
-		.bytes_max = BYTES_MAX,
+		.bytes_max = asker->bytes_max,
 		.is_runtime = asker->is_runtime,
-		.breathe = asker->breathe,
 		.opaque = asker->opaque,
 	};
 	int rc = ct_heap_load(&census->heap, 0);

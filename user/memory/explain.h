@@ -20,9 +20,8 @@ struct ct_known_context {
 struct ct_census_asker {
 	/** Is the variable, or the function, at this address the runtime's own? */
 	bool (*is_runtime)(void *opaque, uint64_t address);
-	/** Called now and then while memory is read. */
-	void (*breathe)(void *opaque);
 	void *opaque;
+	uint64_t bytes_max; /**< Read at most so much in search of holders. */
 };
 
 /** Find who holds the cancel functions of these contexts; see ct_holders_find(). */
@@ -52,5 +51,4 @@ struct ct_goroutine_seen {
  * @return 0; what `visit` returned; -ENOMEM; -ESRCH; -ENOENT when the list of goroutines was not found.
  */
 int ct_census_goroutines(struct ct_census *census, const struct ct_known_context *contexts, size_t count,
-			 const struct ct_census_asker *asker,
 			 int (*visit)(void *opaque, const struct ct_goroutine_seen *seen), void *opaque);

@@ -55,8 +55,6 @@ struct ct_holder_search {
 	uint64_t bytes_max; /**< Read at most so much. */
 	/** Is a variable the runtime's own? Such a holder is told only when there is no other. May be NULL. */
 	bool (*is_runtime)(void *opaque, uint64_t address);
-	/** Called between stretches, so that the caller can go on with other work. May be NULL. */
-	void (*breathe)(void *opaque);
 	void *opaque;
 };
 

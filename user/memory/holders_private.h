@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A search for holders in the making: objects and what refers to them (holders.c), and chains of them (holders_chain.c). */
+/* A search for holders in the making: the sweeps (holders.c), what they find (holders_found.c), and chains of them (holders_chain.c). */
 #pragma once
 
 #include "memory/holders.h"
 
 #define CT_NODES_MAX 4096
+#define CT_OWNER_BYTES_MAX 48 /* largest object a cancel function is looked for in */
 #define CT_NODE_HOLDERS 8
 #define CT_NODE_HITS 64 /* references to one object that are looked at in one sweep */
 
@@ -52,6 +53,19 @@ struct finding {
 	struct ct_window window;
 	uint64_t buffer[8192];
 };
+
+/* Where a word was found. */
+struct place {
+	const struct ct_object_span *span;     /* in a heap object of this span, or */
+	const struct ct_holder_stack *stack;   /* on this stack, or */
+	uint64_t address;		       /* in a variable; always: where */
+};
+
+/* A new node, or NULL when there are too many. */
+struct node *ct_holder_node_add(struct finding *finding, uint64_t start, uint64_t bytes, uint8_t level);
+
+/* A word points into `node`. */
+void ct_holder_found(struct finding *finding, struct node *node, uint64_t word, const struct place *place);
 
 /* Make the chain of context `index` (which is node `index`). */
 void ct_holder_chain_make(struct finding *finding, size_t index, struct ct_holder_chain *chain);
