@@ -136,6 +136,16 @@ static void name_hop(const struct explaining *explaining, const struct ct_hop *h
 		snprintf(name, NAME_BYTES, "%s", function.name);
 }
 
+/* Frames of the runtime on top are how a goroutine waits, not who holds what; which of them has the word is chance. */
+static unsigned int runtime_frames(struct explaining *explaining, const struct ct_hop *hop)
+{
+	unsigned int count = 0;
+
+	while (count + 1 < hop->frames && ct_explain_is_runtime(explaining, hop->pcs[count] - 1))
+		count++;
+	return count;
+}
+
 /* What one HOLDER event says beside its hop. */
 struct saying {
 	uint64_t context;
@@ -150,8 +160,9 @@ static int push_hop(struct explaining *explaining, const struct saying *saying, 
 		struct ct_event_holder event;
 		char name[NAME_BYTES];
 	} block = { 0 };
+	unsigned int skip = runtime_frames(explaining, hop);
 	uint32_t path = 0;
-	int rc = ct_paths_number(&explaining->paths, hop->pcs, hop->frames, explaining->now_ns, &path);
+	int rc = ct_paths_number(&explaining->paths, hop->pcs + skip, hop->frames - skip, explaining->now_ns, &path);
 
 	if (rc)
 		return rc;

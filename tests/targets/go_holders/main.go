@@ -26,6 +26,7 @@ type truth struct {
 	InStruct        int    `json:"in_struct"`  // a list in a struct that a goroutine's stack holds
 	InClosure       int    `json:"in_closure"` // captured by a function in a global
 	Deferred        int    `json:"deferred"`   // one deferred call in each of as many goroutines
+	DeferList       int    `json:"defer_list"` // as many deferred calls of one function, so they are on a list
 	WaitLost        int    `json:"wait_lost"`
 	WaitLive        int    `json:"wait_live"`
 	IgnoreCancelled int    `json:"ignore_cancelled"`
@@ -120,6 +121,20 @@ func deferring(parent context.Context) {
 	<-never
 }
 
+// deferringAll defers in a loop, half of them inside functions of its own.
+func deferringAll(parent context.Context, n int) {
+	for i := 0; i < n; i++ {
+		_, cancel := context.WithCancel(parent)
+		if i%2 == 0 {
+			defer cancel()
+		} else {
+			defer func() { fmt.Println("leaving"); cancel() }()
+		}
+	}
+	waiting <- struct{}{}
+	<-never
+}
+
 //go:noinline
 func lose(parent context.Context) context.Context {
 	ctx, _ := context.WithCancel(parent)
@@ -176,16 +191,17 @@ func startIdle(n int) {
 
 func main() {
 	t := truth{Pid: os.Getpid(), Go: runtime.Version(), InMap: 2000, InSlice: 300, InChannel: 40, InStruct: 120,
-		InClosure: 30, Deferred: 25, WaitLost: 50, WaitLive: 35, IgnoreCancelled: 15, Sleeping: 7}
+		InClosure: 30, Deferred: 25, DeferList: 14, WaitLost: 50, WaitLive: 35, IgnoreCancelled: 15, Sleeping: 7}
 	flag.IntVar(&t.Idle, "idle", 0, "goroutines that only wait")
 	flag.Parse()
 	holdInMap(root(), t.InMap)
 	holdInSlice(root(), t.InSlice)
 	holdInChannel(root(), t.InChannel)
 	holdInClosure(root(), t.InClosure)
-	structs, deferred, lost, live := root(), root(), lose(root()), root()
+	structs, deferred, list, lost, live := root(), root(), root(), lose(root()), root()
 	start(1, func() { serve(structs, t.InStruct) })
 	start(t.Deferred, func() { deferring(deferred) })
+	start(1, func() { deferringAll(list, t.DeferList) })
 	start(t.WaitLost, func() { waitLost(lost) })
 	start(t.WaitLive, func() { waitFor(live) })
 	cancelled, cancel := context.WithCancel(root())
