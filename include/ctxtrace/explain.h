@@ -82,11 +82,8 @@ struct ct_held_group {
 	uint64_t sampled;   /**< How many were asked about. */
 	uint64_t other;	    /**< Of these: with rarer chains than those kept. */
 	size_t chains_count;
-	struct ct_held_chain chains[CT_HELD_CHAINS_MAX]; /**< In the order they were told. */
+	struct ct_held_chain chains[CT_HELD_CHAINS_MAX]; /**< The most frequent first. */
 };
 
 /** @return the groups, `ret_count` of them, in the order they were told. Borrowed until the next apply. */
 const struct ct_held_group *ct_tree_held(const struct ct_tree *tree, size_t *ret_count);
-
-/** @return the chain most of the sample have, or NULL. */
-const struct ct_held_chain *ct_held_first(const struct ct_held_group *group);

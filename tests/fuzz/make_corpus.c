@@ -17,7 +17,7 @@
 #include <string.h>
 
 static const unsigned int releases[] = { 17, 19, 20, 25, 26, 27 };
-static const char *const stories[] = { "window", "proven" };
+static const char *const stories[] = { "window", "proven", "explained" };
 
 static const char *directory;
 

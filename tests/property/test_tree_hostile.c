@@ -53,6 +53,8 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_OBSERVED] = 120,
 				[CT_EVENT_SCAN_BEGIN] = 12,
 				[CT_EVENT_SCAN_END] = 12,
+				[CT_EVENT_GOROUTINE] = 20,
+				[CT_EVENT_HOLDER] = 40,
 			},
 	};
 
@@ -100,6 +102,10 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 	} target = {.target = {.header = {.type = CT_EVENT_TARGET},
 			       .pid = (uint32_t)stream_draw(state),
 			       .runtime = seed % 2 ? CT_RUNTIME_GO : CT_RUNTIME_C}};
+	struct {
+		struct ct_event_provider provider;
+		char name[8];
+	} provider = {.provider = {.header = {.type = CT_EVENT_PROVIDER}, .name_bytes = 7}, .name = "memory"};
 	struct ct_event_begin begin = {.header = {.type = CT_EVENT_BEGIN}, .wall_clock_ns = stream_draw(state)};
 	size_t used = 0;
 
@@ -107,6 +113,8 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 		used += add_name(state, target.strings + used);
 	target.target.strings_bytes = used;
 	ct_tree_apply(tree, &(struct ct_event){.target = &target.target, .bytes = sizeof(target.target) + used}, NULL);
+	if (seed % 3 == 1) // a census: its reports say more
+		ct_tree_apply(tree, &(struct ct_event){.provider = &provider.provider, .bytes = sizeof(provider)}, NULL);
 	if (stream_below(state, 5))
 		ct_tree_apply(tree, &(struct ct_event){.begin = &begin, .bytes = sizeof(begin)}, NULL);
 }

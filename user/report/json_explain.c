@@ -109,6 +109,7 @@ static void write_held(struct ct_json *json, const struct ct_snapshot *snapshot,
 	ct_json_frames(json, is_unknown ? NULL : ct_tree_site(snapshot->tree, group->site));
 	ct_json_number(json, "count", group->count);
 	ct_json_number(json, "sampled", group->sampled);
+	ct_json_number(json, "other", group->other);
 	ct_json_open(json, "chains", '[');
 	for (size_t i = 0; i < group->chains_count; i++)
 		write_chain(json, snapshot, &group->chains[i]);

@@ -108,6 +108,11 @@ static void add_chains(const struct ct_snapshot *snapshot, struct ct_text *text,
 		text->failed |= words.failed;
 		ct_text_clear(&words);
 	}
+	if (group->chains_count > CHAINS_SHOWN) {
+		ct_text_addf(&words, "and %zu rarer ways: -f json", group->chains_count - CHAINS_SHOWN);
+		ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "", words.data ? words.data : "");
+		text->failed |= words.failed;
+	}
 	ct_text_done(&words);
 }
 

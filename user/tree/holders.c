@@ -94,6 +94,17 @@ static struct ct_held_group *group_of(struct ct_tree *tree, const struct ct_even
 	return group;
 }
 
+/* The most frequent chain comes first. */
+static void move_up(struct ct_held_group *group, size_t i)
+{
+	for (; i && group->chains[i - 1].count < group->chains[i].count; i--) {
+		struct ct_held_chain rarer = group->chains[i - 1];
+
+		group->chains[i - 1] = group->chains[i];
+		group->chains[i] = rarer;
+	}
+}
+
 /* Count the open chain; its names go to the group or are released. */
 static void close_chain(struct ct_tree *tree, const struct ct_event_holder *holder)
 {
@@ -109,6 +120,7 @@ static void close_chain(struct ct_tree *tree, const struct ct_event_holder *hold
 		if (!is_same_chain(&group->chains[i], open))
 			continue;
 		group->chains[i].count++;
+		move_up(group, i);
 		release_names(tree, open);
 		return;
 	}
@@ -176,14 +188,4 @@ const struct ct_held_group *ct_tree_held(const struct ct_tree *tree, size_t *ret
 {
 	*ret_count = tree->explained.held_count;
 	return tree->explained.held;
-}
-
-const struct ct_held_chain *ct_held_first(const struct ct_held_group *group)
-{
-	const struct ct_held_chain *first = NULL;
-
-	for (size_t i = 0; i < group->chains_count; i++)
-		if (!first || group->chains[i].count > first->count)
-			first = &group->chains[i];
-	return first;
 }
