@@ -394,8 +394,8 @@ struct ct_event_holder {
 	struct ct_event_header header;
 	__u64 context;	    /**< Whose cancel function; one of a sample. */
 	__u64 task;	    /**< Goroutine; 0 none. */
-	__u64 object_bytes; /**< Of a heap object; 0 unknown. */
-	__u64 entries;	    /**< Of a map or channel; 0 unknown. */
+	__u64 object_bytes; /**< Of a heap object, below 2^48; 0 unknown. */
+	__u64 entries;	    /**< Of a map or channel, below 2^48; 0 unknown. */
 	__u32 path;	    /**< See SITE; 0 none. */
 	__u32 of;	    /**< How many contexts the sample stands for. */
 	__u32 name_bytes;   /**< With the NUL. */

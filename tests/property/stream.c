@@ -245,8 +245,8 @@ static void add_explained(struct maker *maker, struct stream *stream, uint8_t ty
 		event.holder = (struct ct_event_holder){
 			.context = pick_address(maker),
 			.task = stream_below(state, 9),
-			.object_bytes = stream_draw(state) >> stream_below(state, 64),
-			.entries = stream_draw(state) >> stream_below(state, 64),
+			.object_bytes = stream_draw(state) >> (16 + stream_below(state, 48)),
+			.entries = stream_draw(state) >> (16 + stream_below(state, 48)),
 			.path = pick_or_0(maker, maker->recipe->paths),
 			.of = (uint32_t)stream_below(state, 100),
 			.hop = (uint8_t)stream_below(state, 3),

@@ -276,6 +276,8 @@ static void counts_are_not_believed(void **state)
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, 0);
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, 4);
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, UINT32_MAX);
+	REFUSE(HOLDER, ct_event_holder, object_bytes, UINT64_C(1) << 48);
+	REFUSE(HOLDER, ct_event_holder, entries, UINT64_MAX);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, 0);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, 4);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, UINT32_MAX);

@@ -13,6 +13,9 @@
 /* A packed frame of SITE: __u32 line, __u8 flags, then two strings (ctxtrace/event.h). */
 #define FRAME_FIXED_BYTES 5
 
+/* Nothing in a process is larger or more than its addresses. */
+#define ADDRESSES (UINT64_C(1) << 48)
+
 typedef bool (*check_fn)(const struct ct_event *event);
 
 /* Step over one NUL-terminated string; false when it does not end inside the bounds. */
@@ -138,7 +141,8 @@ static bool check_holder(const struct ct_event *event)
 {
 	const struct ct_event_holder *holder = event->holder;
 
-	return holder->context && holder->kind < CT_HOLDER_END &&
+	return holder->context && holder->kind < CT_HOLDER_END && holder->object_bytes < ADDRESSES &&
+	       holder->entries < ADDRESSES &&
 	       check_strings(event, sizeof(*holder), holder->name_bytes, 1);
 }
 

@@ -183,9 +183,12 @@ static void add_group(const struct ct_snapshot *snapshot, struct ct_text *text, 
 	bool is_known = group->at != CT_SITE_UNKNOWN;
 
 	ct_text_add_grouped(&label, group->count);
-	ct_text_addf(&words, "%s", group->state);
-	if (*group->reason)
-		ct_text_addf(&words, " (%s)", group->reason);
+	ct_text_add_short(&words, group->state, 20);
+	if (*group->reason) {
+		ct_text_add(&words, " (");
+		ct_text_add_short(&words, group->reason, 40);
+		ct_text_add(&words, ")");
+	}
 	if (group->longest_ns) {
 		ct_text_add(&words, " for at least ");
 		ct_text_add_duration(&words, group->longest_ns);
