@@ -53,6 +53,8 @@ struct ct_options {
 	uint32_t max_contexts;
 	uint32_t ring_bytes; /**< CTXTRACE_RING_BYTES, for tests of full rings; 0 default. */
 	int exit_code;	     /**< Status for findings. */
+	bool has_min_age; /**< Given, not the default: `replay` goes by the recording otherwise. */
+	bool has_grace;	  /**< The same. */
 	bool with_tree;
 	bool no_goroutines;
 	bool is_strict;

@@ -29,11 +29,13 @@ static int set_duration(struct ct_options *options, const char *value, struct ct
 
 static int set_min_age(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
+	options->has_min_age = true;
 	return ct_cli_duration("--min-age", value, &options->min_age_ns, reterr);
 }
 
 static int set_grace(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
+	options->has_grace = true;
 	return ct_cli_duration("--grace", value, &options->grace_ns, reterr);
 }
 

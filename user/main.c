@@ -4,13 +4,26 @@
 #include "agent/output.h"
 #include "cli.h"
 
-#include <stdio.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/*
+ * Whoever starts us may have closed standard input, output or error. The next file opened, a recording or a process's
+ * memory, would get that number, and a report would be written into it. A number that cannot be written fails instead.
+ */
+static void fill_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			_exit(CT_STATUS_USAGE);
+}
 
 int main(int argc, char **argv)
 {
 	struct ct_error error = CT_ERROR_INIT;
 	struct ct_options options;
 
+	fill_standard_files();
 	if (ct_cli_parse(argc, argv, &options, &error)) {
 		ct_complain(&error);
 		return CT_STATUS_USAGE;

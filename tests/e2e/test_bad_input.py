@@ -97,6 +97,14 @@ def files():
             refused(["-p", target.pid, "-d", "1s", "-f", f"json={below}"], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "--record", below], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "-o", directory], USAGE, directory)
+        old, new = (pathlib.Path(directory) / name for name in ("old.ctx", "new.ctx"))
+        old.write_text("of yesterday", encoding="ascii")
+        ended = subprocess.Popen(["/bin/true"])
+        ended.wait()
+        for path in (old, new):
+            refused(["-p", ended.pid, "--record", path], ATTACH, str(ended.pid))
+        check(old.read_text(encoding="ascii") == "of yesterday", "a refused run emptied an older recording")
+        check(not new.exists(), "a refused run left an empty recording")
 
 
 @case("full_device")
@@ -109,6 +117,20 @@ def full_device():
     check(done.returncode == USAGE, f"status {done.returncode}: {done.stderr}")
     check("/dev/full" in done.stderr or "space" in done.stderr.lower(), f"the reason is missing: {done.stderr}")
     check(done.stdout == "", "standard output should be empty")
+
+
+@case("closed_files")
+def closed_files():
+    """Standard files that are closed: no other file takes their numbers, a report that cannot be told is status 2."""
+    need_bpf()
+    with demo("held") as target, tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "all.ctx"
+        for closing, status in (("<&-", 0), (">&-", USAGE), ("2>&-", 0), ("<&- >&- 2>&-", USAGE)):
+            line = f'exec "$0" -p "$1" -d 1s --record "$2" {closing}'
+            done = subprocess.run(["bash", "-c", line, environment("CTXTRACE_BIN"), str(target.pid), str(path)],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            check(done.returncode == status, f"{closing}: status {done.returncode}: {done.stderr}")
+            check(path.read_bytes()[:2] == b"\x1f\x8b", f"{closing}: something else was written into the recording")
 
 
 @refusals("no_process")

@@ -154,7 +154,7 @@ def suppress():
 def outputs():
     """-o for what has no file of its own, -f F=FILE as often as wanted; the same report wherever it goes."""
     with recorded_leak() as (path, live, _), tempfile.TemporaryDirectory() as directory:
-        age = ("replay", path, "--min-age", "1s")
+        age = ("replay", path)
         on_stdout, _ = ctxtrace(*age, "-f", "json")
         check(on_stdout == live.text, "replay and live run differ")
         text, _ = ctxtrace(*age)

@@ -51,11 +51,12 @@ static uint64_t at(unsigned int size, unsigned int index)
 
 static void put(struct fixture *fixture, uint64_t address, uint64_t word)
 {
-	uint8_t *to = address >= STACK ? fixture->stack + (address - STACK) :
-		      address >= HEAP  ? fixture->heap + (address - HEAP) :
-					 fixture->data + (address - DATA);
+	for (size_t i = 0; i < fixture->fake.count; i++) {
+		uint64_t offset = address - fixture->fake.stretches[i].base;
 
-	fake_put(to, word, 8);
+		if (address >= fixture->fake.stretches[i].base && offset < fixture->fake.stretches[i].bytes)
+			fake_put(fixture->fake.stretches[i].data + offset, word, 8);
+	}
 }
 
 static struct fixture *begin(void)

@@ -68,6 +68,23 @@ static void the_parent_ends_them(void **state)
 	tale_end(&tale);
 }
 
+/* From which age on is said by the stream, so that a replay counts the same. */
+static void the_stream_tells_the_age(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+0 rules min_age_ns=1000000000 grace_ns=1000000000\n");
+	scan(&tale, 1);
+	scan(&tale, 2);
+	tell(&tale, "+0 cancel context=0x20 reason=parent\n"
+		    "+0 rules min_age_ns=3000000000 grace_ns=1000000000\n"
+		    "+0 cancel context=0x30 reason=parent\n");
+	expect_losses(&tale, 1, 0); // two seconds old: told in the first window, too young in the second
+	tale_end(&tale);
+}
+
 static void timer_or_garbage_ends_them(void **state)
 {
 	struct tale tale;
@@ -217,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_parent_ends_them),
+		cmocka_unit_test(the_stream_tells_the_age),
 		cmocka_unit_test(timer_or_garbage_ends_them),
 		cmocka_unit_test(the_owner_refutes_the_proof),
 		cmocka_unit_test(proof_takes_two_readings),

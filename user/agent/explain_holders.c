@@ -229,10 +229,13 @@ static int push_chains(struct explaining *explaining, const struct group *groups
 
 int ct_explain_holders(struct explaining *explaining)
 {
+	const struct ct_go_module *module = &explaining->module;
+	uint64_t bias = explaining->load_bias;
 	const struct ct_census_asker asker = {
 		.is_runtime = ct_explain_is_runtime,
 		.opaque = explaining,
 		.bytes_max = explaining->live->scanner.has_no_stream ? CENSUS_BYTES_MAX : WATCH_BYTES_MAX,
+		.globals = { { module->data + bias, module->edata + bias }, { module->bss + bias, module->ebss + bias } },
 	};
 	uint64_t sample[GROUPS_MAX * SAMPLE_MAX];
 	struct ct_holder_chain *chains = NULL;

@@ -53,6 +53,17 @@ static int push_target(struct ct_live *live)
 								     .bytes = sizeof(block.event) + used });
 }
 
+static int push_rules(struct ct_live *live)
+{
+	struct ct_event_rules event = {
+		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_RULES },
+		.min_age_ns = live->options->min_age_ns,
+		.grace_ns = live->options->grace_ns,
+	};
+
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .rules = &event, .bytes = sizeof(event) });
+}
+
 static int push_provider(struct ct_live *live, const struct ct_plan *plan)
 {
 	struct {
@@ -179,10 +190,15 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 
 	if (!rc)
 		rc = open_memory(live, reterr);
+	if (rc == -EACCES || rc == -EPERM) // no probe: what else watching would take is beside the point
+		ct_error_hint(reterr, "a census takes what ptrace takes: be the user of process %d, or have CAP_SYS_PTRACE",
+			      (int)pid);
 	if (!rc)
 		rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
 		rc = ct_privileges_drop(reterr);
+	if (!rc)
+		rc = push_rules(live);
 	if (!rc)
 		rc = push_target(live);
 	if (!rc)
@@ -211,6 +227,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 		rc = attach_plans(live, reterr);
 	if (!rc)
 		rc = ct_privileges_drop(reterr);
+	if (!rc)
+		rc = push_rules(live);
 	if (!rc)
 		rc = push_target(live);
 	for (size_t i = 0; i < live->plans_count && !rc; i++)

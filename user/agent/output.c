@@ -100,7 +100,7 @@ int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipel
 			.tree = pipeline->tree,
 			.findings = findings,
 			.now_ns = ct_tree_window(pipeline->tree)->now_ns,
-			.min_age_ns = options->min_age_ns,
+			.min_age_ns = pipeline->min_age_ns,
 			.with_tree = options->with_tree,
 			.with_colour = wants_colour(outputs->fds[i]),
 		};

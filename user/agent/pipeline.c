@@ -8,15 +8,19 @@ int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *opti
 {
 	struct ct_tree_options caps = {
 		.max_contexts = options->max_contexts,
-		.lost_age_ns = options->min_age_ns, // a loss counts from the age at which a live one would be told
+		.lost_age_ns = options->min_age_ns,
 	};
 	int rc = 0;
 
-	*pipeline = (struct ct_pipeline){ .options = options };
+	*pipeline = (struct ct_pipeline){
+		.options = options,
+		.min_age_ns = options->min_age_ns,
+		.grace_ns = options->grace_ns,
+	};
 	if (options->suppress)
 		rc = ct_suppressions_load(options->suppress, &pipeline->suppress, reterr);
 	if (!rc && options->record)
-		rc = ct_recorder_open(options->record, &pipeline->recorder, reterr);
+		rc = ct_recorder_open(options->record, options->command == CT_COMMAND_CENSUS, &pipeline->recorder, reterr);
 	if (rc)
 		goto fail;
 	pipeline->tree = ct_tree_new(&ct_allocator_libc, &caps);
@@ -36,16 +40,39 @@ void ct_pipeline_done(struct ct_pipeline *pipeline)
 	*pipeline = (struct ct_pipeline){ 0 };
 }
 
+/* What the user says now stands over what he said when the recording was made. */
+static int take_rules(struct ct_pipeline *pipeline, struct ct_event_rules rules)
+{
+	if (pipeline->options->has_min_age)
+		rules.min_age_ns = pipeline->options->min_age_ns;
+	if (pipeline->options->has_grace)
+		rules.grace_ns = pipeline->options->grace_ns;
+	pipeline->min_age_ns = rules.min_age_ns;
+	pipeline->grace_ns = rules.grace_ns;
+	return ct_tree_apply(pipeline->tree, &(struct ct_event){ .rules = &rules, .bytes = sizeof(rules) }, NULL);
+}
+
+int ct_pipeline_keep(void *opaque, const struct ct_event *event)
+{
+	struct ct_pipeline *pipeline = opaque;
+
+	if (pipeline->recorder && !pipeline->record_error)
+		pipeline->record_error = ct_recorder_write(pipeline->recorder, event);
+	return pipeline->record_error;
+}
+
 int ct_pipeline_push(void *opaque, const struct ct_event *event)
 {
 	struct ct_pipeline *pipeline = opaque;
 	int rc;
 
-	if (pipeline->recorder && !pipeline->record_error)
-		pipeline->record_error = ct_recorder_write(pipeline->recorder, event);
+	ct_pipeline_keep(pipeline, event);
 	if (pipeline->options->why && event->header->type == CT_EVENT_CANCEL)
 		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
-	rc = ct_tree_apply(pipeline->tree, event, NULL);
+	if (event->header->type == CT_EVENT_RULES)
+		rc = take_rules(pipeline, *event->rules);
+	else
+		rc = ct_tree_apply(pipeline->tree, event, NULL);
 	return rc == -ENOMEM ? rc : 0; // caps and contradictions are counted in the tree and reported
 }
 
@@ -57,8 +84,8 @@ static bool is_suppressed(void *opaque, const struct ct_tree *tree, const struct
 int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings)
 {
 	struct ct_detect_options rules = {
-		.min_age_ns = pipeline->options->min_age_ns,
-		.grace_ns = pipeline->options->grace_ns,
+		.min_age_ns = pipeline->min_age_ns,
+		.grace_ns = pipeline->grace_ns,
 		.is_suppressed = pipeline->suppress ? is_suppressed : NULL,
 		.opaque = pipeline->suppress,
 	};

@@ -16,6 +16,7 @@
 /** Tree, recording and rules of one session. */
 struct ct_pipeline {
 	const struct ct_options *options; /**< Borrowed. */
+	uint64_t min_age_ns, grace_ns;	  /**< As chosen, else as the recording that is replayed was made. */
 	struct ct_tree *tree;
 	struct ct_recorder *recorder;	  /**< NULL: nothing is recorded. */
 	struct ct_suppressions *suppress; /**< NULL: nothing is left out. */
@@ -30,6 +31,9 @@ void ct_pipeline_done(struct ct_pipeline *pipeline);
 
 /** Take one event. A ct_event_sink with the pipeline as `opaque`. @return 0 or -ENOMEM. */
 int ct_pipeline_push(void *opaque, const struct ct_event *event);
+
+/** Record an event that is none of the tree's business. A ct_event_sink. @return 0 or why nothing is recorded any more. */
+int ct_pipeline_keep(void *opaque, const struct ct_event *event);
 
 /** Run the detectors now. @return 0 or -ENOMEM. */
 int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings);

@@ -22,6 +22,13 @@ const char *const ct_holder_names[CT_HOLDER_END + 1] = {
 	"none", "global", "stack", "deferred", "object", "closure", "map", "channel", NULL,
 };
 
+const char *const ct_fact_names[CT_FACT_NAME_END + 1] = {
+	[0] = "none",
+#define FACT(name, number, text) [number] = (text),
+	CT_FACT_CATALOGUE(FACT)
+#undef FACT
+};
+
 static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = "create",
 	[CT_EVENT_CANCEL] = "cancel",
@@ -47,6 +54,9 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_END] = "scan_end",
 	[CT_EVENT_GOROUTINE] = "goroutine",
 	[CT_EVENT_HOLDER] = "holder",
+	[CT_EVENT_MEMORY] = "memory",
+	[CT_EVENT_FACTS] = "facts",
+	[CT_EVENT_RULES] = "rules",
 };
 
 static const struct {

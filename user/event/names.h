@@ -15,3 +15,5 @@ extern const char *const ct_observed_names[CT_OBSERVED_END + 1];
 
 /** Names of enum ct_holder_kind, NULL-terminated. */
 extern const char *const ct_holder_names[CT_HOLDER_END + 1];
+/** Names of enum ct_fact_name, NULL-terminated; 0 is none. */
+extern const char *const ct_fact_names[CT_FACT_NAME_END + 1];

@@ -28,6 +28,8 @@ static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
 static const char *const scan_flags[] = { "complete", NULL };
+static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
+static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 static const char *const goroutine_flags[] = { "system", "waits", NULL };
 static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
@@ -151,6 +153,12 @@ static const struct ct_field scan[] = {
 	LAST,
 };
 
+static const struct ct_field rules[] = {
+	FIELD(ct_event_rules, min_age_ns, "min_age_ns", COUNT, NULL),
+	FIELD(ct_event_rules, grace_ns, "grace_ns", COUNT, NULL),
+	LAST,
+};
+
 static const struct ct_field observed[] = {
 	FIELD(ct_event_observed, context, "context", HEX, NULL),
 	FIELD(ct_event_observed, scan, "scan", COUNT, NULL),
@@ -196,6 +204,21 @@ static const struct ct_field holder[] = {
 };
 
 static const char *const goroutine_strings[] = { "state", "reason", NULL };
+static const struct ct_field memory[] = {
+	FIELD(ct_event_memory, scan, "scan", COUNT, NULL),
+	FIELD(ct_event_memory, read, "read", COUNT, NULL),
+	FIELD(ct_event_memory, address, "address", HEX, NULL),
+	FIELD(ct_event_memory, bytes, "bytes", COUNT, NULL),
+	FIELD(ct_event_memory, pages, "pages", COUNT, NULL),
+	FLAGS(memory_flags),
+	LAST,
+};
+
+static const struct ct_field facts[] = {
+	FLAGS(facts_flags),
+	LAST,
+};
+
 static const char *const target_strings[] = { "exe", "version", "build_id", NULL };
 static const char *const provider_strings[] = { "name", NULL };
 
@@ -242,6 +265,9 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 			      .tail = CT_TAIL_STRINGS,
 			      .tail_names = provider_strings,
 			      .tail_bytes = FIELD(ct_event_holder, name_bytes, "", COUNT, NULL) },
+	[CT_EVENT_MEMORY] = { LAYOUT(ct_event_memory, memory), .tail = CT_TAIL_CONTENT },
+	[CT_EVENT_FACTS] = { LAYOUT(ct_event_facts, facts), .tail = CT_TAIL_FACTS },
+	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */

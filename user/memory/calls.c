@@ -70,7 +70,7 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	if (!stretch->count || ct_memory_read(scan->memory, sp, stretch->words, stretch->count * 8))
 		return 0; // its stack was moved or freed: it ran
 	pc = ct_load64(g + CT_G_SCHED_PC);
-	words = call_words(&scan->census->closures, stretch, pc, ct_load64(g + layout->sched_bp));
+	words = call_words(&scan->census->facts.closures, stretch, pc, ct_load64(g + layout->sched_bp));
 	for (size_t i = 0; i < words; i++)
 		ct_scan_note(scan, stretch->words[i], CT_SEEN_IN_CALL);
 	return 0;

@@ -12,6 +12,7 @@
  * Guards, each against an error that was seen:
  * - garbage that was not collected yet counts as alive: a lost context shows as held until the next collection;
  * - a span that is not swept yet proves nothing: undecided;
+ * - a cancel function is gone only when a collection took it, which the context survived: one made since is undecided;
  * - contexts are read first, closures second, then the seemingly lost once more: a context made meanwhile is not
  *   listed, one that ended meanwhile drops out;
  * - where profile-guided optimization inlined a creator, the closure may exist on a stack only, or not at all while
@@ -32,6 +33,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Far more than any heap that was seen: a million contexts take some 300 MB. A forged one ends here. */
+#define READ_BOUND (UINT64_C(32) << 30)
 
 static uint64_t now_ns(void)
 {
@@ -133,106 +137,66 @@ struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16
 	return candidate;
 }
 
-/* The program's own image: type tables and itabs are read there whether their pages are present or not. */
-static int take_module(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias)
+/* A census of memory that is already there: `facts` become the census's own, whatever happens. */
+static int begin(struct ct_census *census, struct ct_census_facts *facts, struct ct_memory *memory,
+		 struct ct_error *reterr)
 {
-	struct ct_go_module module;
-	int rc = ct_binary_go_module(binary, &module);
-	uint64_t starts[] = { module.text, module.data, module.bss, module.noptrdata, module.noptrbss, module.types };
-	uint64_t ends[] = { module.etext, module.edata, module.ebss, module.enoptrdata, module.enoptrbss, module.etypes };
-
-	if (rc)
-		return rc;
-	census->memory->image_start = UINT64_MAX;
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		if (starts[i] && starts[i] + load_bias < census->memory->image_start)
-			census->memory->image_start = starts[i] + load_bias;
-		if (ends[i] + load_bias > census->memory->image_end)
-			census->memory->image_end = ends[i] + load_bias;
-	}
-	census->types = census->itabs.types = module.types + load_bias;
-	census->etypes = census->itabs.etypes = module.etypes + load_bias;
-	census->text = module.text + load_bias;
-	census->etext = module.etext + load_bias;
-	census->globals[0][0] = module.data + load_bias;
-	census->globals[0][1] = module.edata + load_bias;
-	census->globals[1][0] = module.bss + load_bias;
-	census->globals[1][1] = module.ebss + load_bias;
+	census->facts = *facts;
+	*facts = (struct ct_census_facts){ 0 };
+	if (census->facts.minor > UINT8_MAX || ct_go_layout_find((unsigned int)census->facts.minor, &census->layout))
+		return ct_error_set(reterr, -EOPNOTSUPP, "census: the memory layout of Go 1.%llu is not known",
+				    (unsigned long long)census->facts.minor);
+	census->memory = memory;
+	census->read_bound = READ_BOUND;
+	memory->image_start = census->facts.image_start;
+	memory->image_end = census->facts.image_end;
+	census->heap = (struct ct_heap){ .memory = memory,
+					 .layout = census->layout.heap,
+					 .mheap = census->facts.mheap };
+	census->itabs.memory = memory;
+	census->itabs.heap = &census->heap;
+	census->itabs.types = census->facts.types;
+	census->itabs.etypes = census->facts.etypes;
 	return 0;
 }
 
-static bool has_inlined_creators(struct ct_binary *binary)
+int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
+		   struct ct_error *reterr)
 {
-	static const char *const names[] = { "context.WithCancel", "context.WithCancelCause", "context.AfterFunc" };
+	struct ct_census *census = calloc(1, sizeof(*census));
+	int rc = census ? begin(census, facts, memory, reterr) :
+			  ct_error_set(reterr, -ENOMEM, "census: out of memory");
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (ct_binary_go_is_inlined_outside(binary, names[i], "context.")) // an error is a yes: be careful
-			return true;
-	return false;
-}
-
-/* Up to 1.20 Background and TODO are of one type. */
-static void take_todo(struct ct_census *census, struct ct_binary *binary)
-{
-	uint64_t address, bytes, word;
-
-	if (census->minor <= 20 && !ct_binary_data_symbol(binary, "context.todo", &address, &bytes) &&
-	    !ct_binary_read(binary, address, &word, sizeof(word)))
-		census->todo = word;
-}
-
-/* Everything a binary tells. */
-static int take_binary(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias, struct ct_error *reterr)
-{
-	struct ct_go_version version;
-	int rc = ct_binary_go_version(binary, &version);
-
+	ct_census_facts_done(facts);
 	if (rc)
-		return ct_error_set(reterr, -EOPNOTSUPP, "census: this is not a Go program whose version can be read");
-	census->minor = version.minor;
-	if (ct_go_layout_find(version.minor, &census->layout))
-		return ct_error_set(reterr, -EOPNOTSUPP, "census: the memory layout of %s is not known (1.17 to 1.27 are)",
-				    version.text);
-	if (take_module(census, binary, load_bias))
-		return ct_error_set(reterr, -EOPNOTSUPP, "census: no module data found in this %s program", version.text);
-	rc = ct_locate_heap(binary, &census->mheap);
-	if (rc)
-		return ct_error_set(reterr, -EOPNOTSUPP, "census: the heap of this %s program was not found", version.text);
-	census->mheap += load_bias;
-	rc = ct_closures_load(&census->closures, binary, version.minor, load_bias);
-	if (rc)
-		return ct_error_set(reterr, rc, "census: the functions of this %s program cannot be read", version.text);
-	census->has_inlined_creators = has_inlined_creators(binary);
-	take_todo(census, binary);
-	rc = ct_locate_allgs(census, binary, load_bias);
-	return rc == -ENOMEM ? rc : 0; // without goroutines every scan says that it is incomplete
+		ct_census_free(census);
+	else
+		*ret_census = census;
+	return rc;
 }
 
 int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_t time_base_ns,
 		  struct ct_census **ret_census, struct ct_error *reterr)
 {
 	struct ct_census *census = calloc(1, sizeof(*census));
+	struct ct_census_facts facts = { .time_base_ns = time_base_ns };
 	int rc;
 
 	if (!census)
 		return ct_error_set(reterr, -ENOMEM, "census: out of memory");
-	census->memory = &census->process.memory;
 	rc = ct_process_memory_init(&census->process, pid);
 	if (rc)
 		ct_error_set(reterr, rc, "census: memory of process %d cannot be opened: %s", pid, strerror(-rc));
 	else
-		rc = take_binary(census, binary, load_bias, reterr);
-	if (rc) {
+		rc = ct_census_facts_load(&facts, binary, load_bias, reterr);
+	if (!rc)
+		rc = begin(census, &facts, &census->process.memory, reterr);
+	ct_census_facts_done(&facts);
+	if (rc)
 		ct_census_free(census);
-		return rc;
-	}
-	census->time_base_ns = time_base_ns;
-	census->heap.memory = census->itabs.memory = census->memory;
-	census->heap.layout = census->layout.heap;
-	census->heap.mheap = census->mheap;
-	census->itabs.heap = &census->heap;
-	*ret_census = census;
-	return 0;
+	else
+		*ret_census = census;
+	return rc;
 }
 
 void ct_census_free(struct ct_census *census)
@@ -240,10 +204,24 @@ void ct_census_free(struct ct_census *census)
 	if (!census)
 		return;
 	ct_process_memory_done(&census->process);
-	ct_closures_done(&census->closures);
 	ct_heap_done(&census->heap);
-	free(census->allgs_guesses);
+	ct_census_facts_done(&census->facts);
 	free(census);
+}
+
+const struct ct_census_facts *ct_census_facts(const struct ct_census *census)
+{
+	return &census->facts;
+}
+
+void ct_census_listen(struct ct_census *census, struct ct_memory_listener *listener)
+{
+	census->listener = listener;
+}
+
+void ct_census_bound(struct ct_census *census, uint64_t cost)
+{
+	census->read_bound = cost;
 }
 
 /* The order is part of the proof; see the head of this file. */
@@ -300,12 +278,26 @@ static int load_heap(struct ct_scan *scan)
 	if (rc == -EAGAIN)
 		ct_scan_incomplete(scan, "the program has not set up its heap yet");
 	else if (rc == -EPROTO || rc == -EFAULT)
-		ct_scan_incomplete(scan, "the heap does not look like that of Go 1.%u", census->minor);
+		ct_scan_incomplete(scan, "the heap does not look like that of Go 1.%u",
+				   (unsigned int)census->facts.minor);
 	else if (rc == -EOVERFLOW)
 		ct_scan_incomplete(scan, "the heap is larger than a census goes");
 	else
 		return rc;
 	return 1;
+}
+
+/* Too much to read, or too many contexts: what is there is no whole, but told as that. */
+static int give_up(struct ct_scan *scan, int rc)
+{
+	if (scan->memory->is_spent)
+		ct_scan_incomplete(scan, "there is more to read than a census goes");
+	else if (rc == -EOVERFLOW)
+		ct_scan_incomplete(scan, "there are more contexts than a census goes");
+	if (rc != -EOVERFLOW)
+		return rc;
+	scan->count = 0; // in no state that was judged
+	return 0;
 }
 
 int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque, struct ct_census_result *ret_result,
@@ -319,9 +311,14 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	int rc;
 
 	ct_itabs_clear(&census->itabs);
+	memory->listener = census->listener;
+	memory->has_bound = true;
+	memory->is_spent = false;
+	memory->cost_left = census->read_bound;
 	rc = load_heap(&scan);
 	if (!rc)
 		rc = run_passes(&scan);
+	rc = give_up(&scan, rc);
 	free(scan.outers);
 	free(scan.slots);
 	if (rc < 0) {

@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ct_census_facts;
+struct ct_memory;
+struct ct_memory_listener;
+
 /** Everything that stays the same between scans of one process. */
 struct ct_census;
 
@@ -56,6 +60,25 @@ struct ct_census_result {
  */
 int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_t time_base_ns,
 		  struct ct_census **ret_census, struct ct_error *reterr);
+
+/**
+ * Prepare censuses of memory that came from elsewhere: a recording, a test.
+ *
+ * @param facts   Emptied: they belong to the census from here on, or are released when this fails.
+ * @param memory  Borrowed, must outlive the census.
+ * @return as ct_census_new().
+ */
+int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
+		   struct ct_error *reterr);
+
+/** What it knows of the program. Borrowed. */
+const struct ct_census_facts *ct_census_facts(const struct ct_census *census);
+
+/** Let somebody hear all its reads, from the next scan on. NULL: nobody. Borrowed. */
+void ct_census_listen(struct ct_census *census, struct ct_memory_listener *listener);
+
+/** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
+void ct_census_bound(struct ct_census *census, uint64_t cost);
 
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);

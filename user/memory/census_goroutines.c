@@ -6,6 +6,7 @@
  */
 #include "memory/explain.h"
 
+#include "memory/asking.h"
 #include "memory/known_contexts.h"
 #include "memory/scan.h"
 #include "memory/stack_walk.h"
@@ -67,7 +68,7 @@ static void relate(struct ct_goroutine_seen *seen, uint64_t context, uint8_t sta
 
 static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t sudog, struct ct_goroutine_seen *seen)
 {
-	unsigned int minor = scan->census->minor;
+	unsigned int minor = (unsigned int)scan->census->facts.minor;
 	uint8_t bytes[SUDOG_BYTES];
 
 	for (int i = 0; i < SUDOGS_MAX && sudog && sudog % 8 == 0; i++) {
@@ -127,7 +128,7 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	uint32_t status = ct_goroutine_status(layout, g);
 	struct ct_goroutine_seen seen = {
 		.task = ct_load64(g + layout->goid),
-		.creator = scan->census->minor >= PARENT_SINCE ? ct_load64(g + PARENT(layout)) : 0,
+		.creator = (unsigned int)scan->census->facts.minor >= PARENT_SINCE ? ct_load64(g + PARENT(layout)) : 0,
 		.entry = ct_load64(g + layout->start_pc),
 		.created_pc = ct_load64(g + CREATED(layout)),
 		.state = ct_goroutine_state_text(status),
@@ -136,7 +137,7 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 
 	if (status == WAITING) {
 		seen.wait_since_ns = ct_load64(g + WAIT_SINCE(layout));
-		seen.reason = ct_wait_reason_text(scan->census->minor, g[WAIT_REASON(layout)]);
+		seen.reason = ct_wait_reason_text((unsigned int)scan->census->facts.minor, g[WAIT_REASON(layout)]);
 		read_waits(listing, scan, ct_load64(g + SUDOGS(layout)), &seen);
 	}
 	read_stack(listing, scan, g, &seen);
@@ -162,13 +163,16 @@ int ct_census_goroutines(struct ct_census *census, const struct ct_known_context
 			 int (*visit_seen)(void *opaque, const struct ct_goroutine_seen *seen), void *opaque)
 {
 	struct listing *listing = calloc(1, sizeof(*listing));
+	struct ct_asking asking;
 	int rc = -ENOMEM;
 
 	if (!listing)
 		return rc;
 	listing->visit = visit_seen;
 	listing->opaque = opaque;
+	asking = ct_asking_begin(census->memory, census->read_bound);
 	rc = list(listing, census, contexts, count);
+	ct_asking_end(&asking);
 	ct_known_contexts_done(&listing->known);
 	ct_objects_done(&listing->objects);
 	free(listing);

@@ -2,6 +2,7 @@
 /* Everything that may hold a pointer in a Go program, put together for a search. */
 #include "memory/explain.h"
 
+#include "memory/asking.h"
 #include "memory/holders.h"
 #include "memory/scan.h"
 
@@ -134,18 +135,19 @@ int ct_census_holders(struct ct_census *census, const uint64_t *contexts, size_t
 	struct ct_holder_search search = {
 		.memory = census->memory,
 		.objects = &objects,
-		.closures = &census->closures,
-		.text = census->text,
-		.etext = census->etext,
-		.types = census->types,
-		.etypes = census->etypes,
-		.globals = { { census->globals[0][0], census->globals[0][1] },
-			     { census->globals[1][0], census->globals[1][1] } },
+		.closures = &census->facts.closures,
+		.text = census->facts.text,
+		.etext = census->facts.etext,
+		.types = census->facts.types,
+		.etypes = census->facts.etypes,
+		.globals = { { asker->globals[0][0], asker->globals[0][1] },
+			     { asker->globals[1][0], asker->globals[1][1] } },
 		.has_swiss_maps = census->layout.context->has_swiss_maps,
 		.bytes_max = asker->bytes_max,
 		.is_runtime = asker->is_runtime,
 		.opaque = asker->opaque,
 	};
+	struct ct_asking asking = ct_asking_begin(census->memory, asker->bytes_max);
 	int rc = ct_heap_load(&census->heap, 0);
 
 	if (!rc)
@@ -154,6 +156,7 @@ int ct_census_holders(struct ct_census *census, const uint64_t *contexts, size_t
 		rc = gather(&scan, asker, &search);
 	if (!rc)
 		rc = ct_holders_find(&search, contexts, count, ret_chains);
+	ct_asking_end(&asking);
 	ct_objects_done(&objects);
 	free(search.stacks);
 	free(search.defers);

@@ -36,16 +36,16 @@ ct_sizes ct_scan_sizes(const struct ct_census *census)
 			 ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
 
 	// a creator that was inlined may leave the context's pointer in any closure around it
-	if (census->has_inlined_creators)
+	if (census->facts.has_inlined_creators)
 		sizes |= ct_size_bit(64) | ct_size_bit(80) | ct_size_bit(96) | ct_size_bit(112) | ct_size_bit(128);
 	return sizes;
 }
 
 uint64_t ct_scan_deadline(const struct ct_census *census, uint64_t wall, uint64_t ext)
 {
-	if (!census->time_base_ns || !(wall & TIME_HAS_MONOTONIC) || ext > INT64_MAX - census->time_base_ns)
+	if (!census->facts.time_base_ns || !(wall & TIME_HAS_MONOTONIC) || ext > INT64_MAX - census->facts.time_base_ns)
 		return 0;
-	return census->time_base_ns + ext;
+	return census->facts.time_base_ns + ext;
 }
 
 /* Fields only a timerCtx has; kept when its kind turns out to be that. */
@@ -59,15 +59,23 @@ static void take_timer(const struct ct_census *census, const uint8_t *object, st
 			      ct_heap_contains(&census->heap, ct_load64(object + layout->timer));
 }
 
-static int add_candidate(struct ct_scan *scan, const uint8_t *object, uint64_t address, struct ct_itab parent)
+static uint16_t age_flags(const struct ct_span_view *view, uint32_t index)
+{
+	return (uint16_t)((view->is_swept ? 0 : CT_SEEN_UNSWEPT) |
+			  (ct_view_has_survived(view, index) ? 0 : CT_SEEN_YOUNG));
+}
+
+static int add_candidate(struct ct_scan *scan, uint32_t index, struct ct_itab parent)
 {
 	const struct ct_census *census = scan->census;
 	const struct ct_span_view *view = &census->view;
+	const uint8_t *object = view->data + (size_t)index * view->span.element_bytes;
+	uint64_t address = view->span.start + (uint64_t)index * view->span.element_bytes;
 	struct ct_candidate candidate = {
 		.seen = { .address = address, .parent = ct_load64(object + CT_CONTEXT_PARENT_DATA) },
 		.object = address,
 		.children = ct_load64(object + CT_CONTEXT_CHILDREN),
-		.flags = view->is_swept ? 0 : CT_SEEN_UNSWEPT,
+		.flags = age_flags(view, index),
 		.parent_concrete = parent.concrete,
 	};
 	int rc = reserve((void **)&scan->candidates, scan->count, &scan->room, sizeof(candidate));
@@ -94,7 +102,7 @@ static int collect_contexts(struct ct_scan *scan)
 			continue;
 		itab = ct_itabs_look(&scan->census->itabs, ct_load64(object + CT_CONTEXT_PARENT_ITAB));
 		if (itab.interface == CT_INTERFACE_CONTEXT)
-			rc = add_candidate(scan, object, view->span.start + (uint64_t)i * view->span.element_bytes, itab);
+			rc = add_candidate(scan, i, itab);
 	}
 	return rc;
 }
@@ -213,14 +221,14 @@ static int collect_closures(struct ct_scan *scan)
 		uint64_t code = ct_load64(object);
 		enum ct_closure_role role;
 
-		if (code < census->text || code >= census->etext || !ct_view_is_live(view, i))
+		if (code < census->facts.text || code >= census->facts.etext || !ct_view_is_live(view, i))
 			continue;
-		role = ct_closures_look(&census->closures, code);
+		role = ct_closures_look(&census->facts.closures, code);
 		if (ct_closure_is_owner(role))
 			note_owner(scan, role, ct_load64(object + 8));
 		else if (role == CT_CLOSURE_TIMER)
 			note_timer(scan, object, words);
-		else if (census->has_inlined_creators)
+		else if (census->facts.has_inlined_creators)
 			note_holders(scan, object, words);
 	}
 	return 0;
@@ -230,7 +238,7 @@ int ct_scan_owners(struct ct_scan *scan)
 {
 	ct_sizes sizes = ct_size_bit(16) | ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
 
-	if (scan->census->has_inlined_creators)
+	if (scan->census->facts.has_inlined_creators)
 		sizes = ct_scan_sizes(scan->census);
 	return each_span(scan, sizes, collect_closures);
 }

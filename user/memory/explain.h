@@ -22,6 +22,7 @@ struct ct_census_asker {
 	bool (*is_runtime)(void *opaque, uint64_t address);
 	void *opaque;
 	uint64_t bytes_max; /**< Read at most so much in search of holders. */
+	uint64_t globals[2][2]; /**< Begin and end of data and bss: the variables that may hold pointers. */
 };
 
 /** Find who holds the cancel functions of these contexts; see ct_holders_find(). */

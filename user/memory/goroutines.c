@@ -139,7 +139,7 @@ static size_t deferred_cancels(struct walk *walk, size_t begin, size_t end, uint
 		struct ct_candidate *candidate;
 
 		if (ct_window_read(&census->window, walk->scan->memory, function, words, sizeof(words)) ||
-		    !ct_closure_is_owner(ct_closures_look(&census->closures, words[0])))
+		    !ct_closure_is_owner(ct_closures_look(&census->facts.closures, words[0])))
 			continue;
 		candidate = goid ? ct_scan_note(walk->scan, words[1], CT_SEEN_OWNED) : NULL;
 		if (candidate)
@@ -177,9 +177,9 @@ static int visit_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	walk->bytes = g;
 	if (ct_load64(walk->bytes + CT_G_DEFER))
 		rc = walk_defers(walk);
-	if (!rc && ct_closures_look(&census->closures, entry) == CT_CLOSURE_WATCHER)
+	if (!rc && ct_closures_look(&census->facts.closures, entry) == CT_CLOSURE_WATCHER)
 		rc = read_stack(walk, watch_words);
-	if (!rc && census->has_inlined_creators) {
+	if (!rc && census->facts.has_inlined_creators) {
 		for (size_t at = CT_G_SCHED_SP; at < CT_G_SCHED_SP + 56; at += 8)
 			ct_scan_note(walk->scan, ct_load64(walk->bytes + at), CT_SEEN_REACHED);
 		rc = read_stack(walk, reach_words);
@@ -194,7 +194,7 @@ static int read_allgs(struct ct_scan *scan, uint64_t **ret_goroutines, uint64_t 
 
 	for (int tries = 0; tries < 4; tries++) {
 		uint64_t *goroutines;
-		int rc = ct_memory_read(scan->memory, scan->census->allgs, header, sizeof(header));
+		int rc = ct_memory_read(scan->memory, scan->census->facts.allgs, header, sizeof(header));
 
 		if (rc || header[0] % 8 || !header[1] || header[1] > GOROUTINES_MAX)
 			return rc ? rc : -EPROTO;
@@ -203,7 +203,7 @@ static int read_allgs(struct ct_scan *scan, uint64_t **ret_goroutines, uint64_t 
 			return -ENOMEM;
 		rc = ct_memory_read(scan->memory, header[0], goroutines, header[1] * sizeof(*goroutines));
 		if (!rc)
-			rc = ct_memory_read(scan->memory, scan->census->allgs, after, sizeof(after));
+			rc = ct_memory_read(scan->memory, scan->census->facts.allgs, after, sizeof(after));
 		if (!rc && after[0] == header[0]) {
 			*ret_goroutines = goroutines;
 			*ret_count = header[1];
@@ -218,10 +218,10 @@ static int read_allgs(struct ct_scan *scan, uint64_t **ret_goroutines, uint64_t 
 
 static bool find_allgs(struct ct_census *census)
 {
-	for (size_t i = 0; !census->allgs && i < census->allgs_guess_count; i++)
-		if (ct_locate_is_allgs(census, census->allgs_guesses[i]))
-			census->allgs = census->allgs_guesses[i];
-	return census->allgs != 0;
+	for (size_t i = 0; !census->facts.allgs && i < census->facts.allgs_guess_count; i++)
+		if (ct_locate_is_allgs(census, census->facts.allgs_guesses[i]))
+			census->facts.allgs = census->facts.allgs_guesses[i];
+	return census->facts.allgs != 0;
 }
 
 static int fail(struct ct_scan *scan, int rc)

@@ -105,7 +105,9 @@ static bool fill(struct finding *finding, uint64_t start, uint64_t bytes)
 	}
 	finding->bytes_left -= bytes;
 	rc = ct_memory_read(finding->search->memory, start, finding->buffer, bytes);
-	if (rc && rc != -EFAULT)
+	if (rc == -EOVERFLOW) // many small reads before used it up
+		finding->bytes_left = 0;
+	else if (rc && rc != -EFAULT)
 		finding->rc = rc;
 	return !rc;
 }

@@ -111,7 +111,7 @@ static void set_parent(const struct ct_census *census, struct ct_census_context 
 		seen->parent_kind = CT_KIND_TODO;
 		return;
 	case CT_CONCRETE_EMPTY:
-		seen->parent_kind = census->todo && data == census->todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
+		seen->parent_kind = census->facts.todo && data == census->facts.todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
 		return;
 	case CT_CONCRETE_CANCEL:
 	case CT_CONCRETE_TIMER:

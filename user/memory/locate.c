@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define CODE_MAX 4096
-#define GUESSES_MAX 256
 
 static int read_code(struct ct_binary *binary, const char *name, struct ct_function *function, uint8_t *code,
 		     size_t *ret_bytes)
@@ -69,15 +68,7 @@ int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address)
 	return decode_heap(binary, ret_address);
 }
 
-static bool is_guessed(const struct ct_census *census, uint64_t address)
-{
-	for (size_t i = 0; i < census->allgs_guess_count; i++)
-		if (census->allgs_guesses[i] == address)
-			return true;
-	return false;
-}
-
-int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias)
+int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias)
 {
 	struct ct_function function;
 	uint8_t code[CODE_MAX];
@@ -86,23 +77,16 @@ int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t
 	int rc;
 
 	if (!ct_binary_data_symbol(binary, "runtime.allgs", &address, &bytes)) {
-		census->allgs = address + load_bias;
+		facts->allgs = address + load_bias;
 		return 0;
 	}
 	rc = read_code(binary, "runtime.allgadd", &function, code, &code_bytes);
-	if (rc)
-		return rc;
-	census->allgs_guesses = calloc(GUESSES_MAX, sizeof(*census->allgs_guesses));
-	if (!census->allgs_guesses)
-		return -ENOMEM;
-	for (size_t i = 0; i + 4 <= code_bytes && census->allgs_guess_count < GUESSES_MAX; i++) {
+	for (size_t i = 0; !rc && i + 4 <= code_bytes; i++) {
 		address = relative(code + i, function.start + i + 4) + load_bias;
-		if (address % 8 || address < census->memory->image_start ||
-		    address >= census->memory->image_end || is_guessed(census, address))
-			continue;
-		census->allgs_guesses[census->allgs_guess_count++] = address;
+		if (address % 8 == 0 && address >= facts->image_start && address < facts->image_end)
+			rc = ct_census_facts_guess_allgs(facts, address);
 	}
-	return 0;
+	return rc == -ENOSPC ? 0 : rc;
 }
 
 /* Does this look like a goroutine that once ran? */

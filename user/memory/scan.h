@@ -4,7 +4,7 @@
 
 #include "memory/census.h"
 #include "memory/children.h"
-#include "memory/closures.h"
+#include "memory/facts.h"
 #include "memory/heap.h"
 #include "memory/itab.h"
 #include "memory/layout.h"
@@ -22,6 +22,7 @@
 #define CT_SEEN_REACHED 0x0100	 /**< Programs with inlined creators: its pointer is on a stack or in a closure. */
 #define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
 #define CT_SEEN_IN_CALL 0x0400	 /**< Its creator or its cancel function has not returned yet. */
+#define CT_SEEN_YOUNG 0x0800	 /**< Made since the last collection, so its cancel function cannot have been collected. */
 
 /** A live, uncancelled object that looks like a context. */
 struct ct_candidate {
@@ -44,18 +45,10 @@ struct ct_outer {
 struct ct_census {
 	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
 	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
+	struct ct_memory_listener *listener; /**< Hears `memory`; may be NULL. */
+	uint64_t read_bound; /**< What one scan may ask for. */
 	struct ct_go_layout layout;
-	unsigned int minor;
-	uint64_t mheap;
-	uint64_t allgs; /**< Address of the slice, 0 not found yet. */
-	uint64_t *allgs_guesses;
-	size_t allgs_guess_count;
-	uint64_t types, etypes, text, etext;
-	uint64_t globals[2][2]; /**< Begin and end of data and bss: variables that may hold pointers. */
-	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), 0 unknown. */
-	uint64_t time_base_ns;
-	bool has_inlined_creators;
-	struct ct_closures closures;
+	struct ct_census_facts facts; /**< `allgs` is filled in by the first reading that finds it. */
 	struct ct_heap heap;
 	struct ct_itabs itabs;
 	struct ct_span_view view;
@@ -134,7 +127,7 @@ int ct_scan_calls(struct ct_scan *scan);
 
 /** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
 int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);
-int ct_locate_allgs(struct ct_census *census, struct ct_binary *binary, uint64_t load_bias);
+int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias);
 
 /** Does a slice header at `address` look like runtime.allgs? */
 bool ct_locate_is_allgs(struct ct_census *census, uint64_t address);

@@ -211,6 +211,7 @@ int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const stru
 int ct_apply_exit(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* scans.c */
 int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_rules(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* goroutines.c */
 int ct_apply_holder(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* holders.c */

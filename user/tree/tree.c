@@ -117,7 +117,7 @@ int ct_tree_reserve(struct ct_tree *tree)
 	return is_short ? -ENOMEM : 0;
 }
 
-/* STACK and TICK have nothing to apply but their time. */
+/* STACK and TICK have nothing to apply but their time; MEMORY and FACTS are for who reads the census again. */
 static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = ct_apply_create,
 	[CT_EVENT_CANCEL] = ct_apply_cancel,
@@ -141,6 +141,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_END] = ct_apply_scan_end,
 	[CT_EVENT_GOROUTINE] = ct_apply_goroutine,
 	[CT_EVENT_HOLDER] = ct_apply_holder,
+	[CT_EVENT_RULES] = ct_apply_rules,
 };
 
 int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)

@@ -5,6 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
+/* A loss counts from the age at which a live one would be told. */
+int ct_apply_rules(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	(void)ret_context;
+	tree->caps.lost_age_ns = event->rules->min_age_ns;
+	return 0;
+}
+
 int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_target *target = event->target;
