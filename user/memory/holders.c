@@ -184,13 +184,24 @@ static void sweep_all(struct finding *finding)
 	}
 }
 
-static int search_levels(struct finding *finding)
+/* Has each context a holder that nothing found later could outdo, or nobody who could be asked for his holders? */
+static bool is_settled(struct finding *finding, size_t contexts)
+{
+	for (size_t i = 0; i < contexts; i++)
+		if (finding->nodes[i].holders_count && ct_holder_rank(finding, i) > RANK_GLOBAL)
+			return false;
+	return true;
+}
+
+static int search_levels(struct finding *finding, size_t contexts)
 {
 	for (int level = 0; level <= CT_HOLDERS_DEPTH + 1 && !finding->rc; level++) {
 		begin_level(finding);
 		if (finding->level_begin == finding->level_end)
 			return 0;
 		sweep_all(finding);
+		if (is_settled(finding, contexts))
+			return finding->rc;
 	}
 	finding->is_cut |= finding->level_end < finding->count;
 	return finding->rc;
@@ -213,7 +224,7 @@ int ct_holders_find(const struct ct_holder_search *search, const uint64_t *conte
 	if (finding->nodes && finding->order) {
 		for (size_t i = 0; i < count; i++)
 			ct_holder_node_add(finding, contexts[i], 8, 0);
-		rc = count ? search_levels(finding) : 0;
+		rc = count ? search_levels(finding, count) : 0;
 	}
 	for (size_t i = 0; !rc && i < count; i++)
 		ct_holder_chain_make(finding, i, &ret_chains[i]);

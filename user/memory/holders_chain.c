@@ -80,6 +80,14 @@ static void find_way(struct finding *finding, uint32_t from, struct way *way)
 	take_way(finding, best, way);
 }
 
+uint8_t ct_holder_rank(struct finding *finding, size_t index)
+{
+	struct way way = { .rank = RANK_NONE };
+
+	find_way(finding, (uint32_t)index, &way);
+	return way.rank;
+}
+
 static bool is_power_of_two(uint64_t number)
 {
 	return number && !(number & (number - 1));

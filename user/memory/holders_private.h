@@ -67,5 +67,8 @@ struct node *ct_holder_node_add(struct finding *finding, uint64_t start, uint64_
 /* A word points into `node`. */
 void ct_holder_found(struct finding *finding, struct node *node, uint64_t word, const struct place *place);
 
+/* The rank of the best root found so far for context `index`. */
+uint8_t ct_holder_rank(struct finding *finding, size_t index);
+
 /* Make the chain of context `index` (which is node `index`). */
 void ct_holder_chain_make(struct finding *finding, size_t index, struct ct_holder_chain *chain);
