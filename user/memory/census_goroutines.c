@@ -18,7 +18,8 @@
 #define STACK_BYTES_MAX 65536 /* from the innermost frame on; what lies above is not asked about contexts */
 #define SUDOGS_MAX 64	      /* cases of one select */
 #define REFERS_MAX 1024
-#define WAITING 4 /* _Gwaiting */
+#define WAITING 4	/* _Gwaiting */
+#define DEAD_EXTRA 11	/* _Gdeadextra, since 1.26: kept for threads that C makes */
 
 /*
  * Fields of runtime.g around those of the layout tables; their distances never changed (src/runtime/runtime2.go, 1.17.13
@@ -135,6 +136,8 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 		.reason = "",
 	};
 
+	if (status == DEAD_EXTRA)
+		return 0;
 	if (status == WAITING) {
 		seen.wait_since_ns = ct_load64(g + WAIT_SINCE(layout));
 		seen.reason = ct_wait_reason_text((unsigned int)scan->census->facts.minor, g[WAIT_REASON(layout)]);

@@ -27,7 +27,7 @@ struct ct_hop {
 /** From a context's cancel function to what lives by itself. */
 struct ct_holder_chain {
 	uint64_t context;
-	bool is_cut; /**< It goes on: a bound was reached. */
+	bool is_cut; /**< It may go on: a bound was reached. Else nothing refers to its last object. */
 	uint8_t count;
 	struct ct_hop hops[CT_HOLDER_HOPS_MAX]; /**< None: nothing refers to it, or it was not found in time. */
 };

@@ -203,7 +203,6 @@ static int search_levels(struct finding *finding, size_t contexts)
 		if (is_settled(finding, contexts))
 			return finding->rc;
 	}
-	finding->is_cut |= finding->level_end < finding->count;
 	return finding->rc;
 }
 

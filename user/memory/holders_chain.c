@@ -34,6 +34,7 @@ struct way {
 	uint32_t nodes[CT_HOLDERS_DEPTH + 3];
 	size_t count;
 	uint8_t rank;
+	bool is_open; /* some way leads to an object not all of whose holders were looked at */
 };
 
 static void take_way(const struct finding *finding, uint32_t last, struct way *way)
@@ -66,6 +67,7 @@ static void find_way(struct finding *finding, uint32_t from, struct way *way)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct node *node = &finding->nodes[steps[i].node], *chosen = &finding->nodes[steps[best].node];
 
+		way->is_open |= steps[i].node >= finding->level_end || node->is_full;
 		if (node->rank < chosen->rank || (node->rank == RANK_NONE && chosen->rank == RANK_NONE))
 			best = i;
 		for (unsigned int j = 0; j < node->holders_count; j++) {
@@ -189,20 +191,19 @@ void ct_holder_chain_make(struct finding *finding, size_t index, struct ct_holde
 {
 	const struct node *context = &finding->nodes[index];
 	bool is_table_hop[CT_HOLDER_HOPS_MAX] = { false };
-	const struct node *root = context, *node = NULL;
+	const struct node *root = context;
 	struct way way = { .rank = RANK_NONE };
 
 	*chain = (struct ct_holder_chain){ .context = context->start };
 	find_way(finding, (uint32_t)index, &way);
 	finding->window.valid = 0;
 	// the first node is the context, the second its cancel function
-	for (size_t i = 2; i < way.count; i++) {
-		node = &finding->nodes[way.nodes[i]];
-		add_hop(finding, chain, is_table_hop, node, &finding->nodes[way.nodes[i - 1]]);
-	}
+	for (size_t i = 2; i < way.count; i++)
+		add_hop(finding, chain, is_table_hop, &finding->nodes[way.nodes[i]],
+			&finding->nodes[way.nodes[i - 1]]);
 	root = &finding->nodes[way.nodes[way.count - 1]];
 	if (root->rank != RANK_NONE && chain->count < CT_HOLDER_HOPS_MAX)
 		chain->hops[chain->count++] = root->root;
 	else
-		chain->is_cut = finding->is_cut || node;
+		chain->is_cut = finding->is_cut || way.is_open;
 }

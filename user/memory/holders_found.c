@@ -125,9 +125,12 @@ static void found_object(struct finding *finding, struct node *node, const struc
 		found_defer(node, defer);
 		return;
 	}
-	if (start == node->start || is_foreign(finding, start) || node->holders_count == CT_NODE_HOLDERS ||
-	    !is_allocated(finding, place->span, start))
+	if (start == node->start || is_foreign(finding, start) || !is_allocated(finding, place->span, start))
 		return;
+	if (node->holders_count == CT_NODE_HOLDERS) {
+		node->is_full = true;
+		return;
+	}
 	holder = node_at(finding, start);
 	if (!holder && is_processor(finding, start, place->span->element_bytes))
 		return;
@@ -207,8 +210,10 @@ void ct_holder_found(struct finding *finding, struct node *node, uint64_t word, 
 {
 	uint64_t again = 0;
 
-	if (node->hits == CT_NODE_HITS)
+	if (node->hits == CT_NODE_HITS) {
+		node->is_full = true;
 		return;
+	}
 	if (!node->level && !is_owner(finding, node, word, place))
 		return;
 	node->hits++;

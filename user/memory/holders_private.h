@@ -26,6 +26,7 @@ struct node {
 	uint8_t holders_count;
 	uint8_t level; /* 0: a context */
 	uint8_t hits;
+	bool is_full; /* more refer to it than were looked at */
 	uint8_t rank; /* of `root`; RANK_NONE: no root refers to it */
 	struct ct_hop root;
 };
@@ -46,7 +47,7 @@ struct finding {
 	uint64_t low, high; /* all of them lie between */
 	uint64_t bits[1024]; /* does one lie in this granule, by hash */
 	uint64_t bytes_left;
-	bool is_cut;
+	bool is_cut; /* time or nodes ran out */
 	int rc;
 	struct step steps[CT_NODES_MAX];
 	uint64_t seen[CT_NODES_MAX / 64]; /* nodes that are in `steps` */

@@ -6,8 +6,11 @@
 #include "ctxtrace/report.h"
 #include "report/json_writer.h"
 
-/** The frame to name a site by: the innermost of the program's own, else the innermost. @return false without frames. */
-bool ct_site_first_frame(const struct ct_snapshot *snapshot, uint32_t site, struct ct_frame *ret);
+/**
+ * The frame to name a stack by: the innermost of the program's own, else the outermost, which says whose it is.
+ * @return false without frames.
+ */
+bool ct_site_main_frame(const struct ct_snapshot *snapshot, uint32_t site, struct ct_frame *ret);
 
 /** `holders` and `goroutines`. @return 0 or -ENOMEM. */
 int ct_json_explain(struct ct_json *json, const struct ct_snapshot *snapshot);

@@ -6,24 +6,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GOROUTINE_GROUPS_SHOWN 1000
 
-bool ct_site_first_frame(const struct ct_snapshot *snapshot, uint32_t site, struct ct_frame *ret)
+bool ct_site_main_frame(const struct ct_snapshot *snapshot, uint32_t site, struct ct_frame *ret)
 {
 	const struct ct_site *seen = site == CT_SITE_UNKNOWN ? NULL : ct_tree_site(snapshot->tree, site);
+	bool is_found = false;
 	struct ct_frame frame;
 	uint32_t cursor = 0;
 
-	if (!seen || !ct_frame_next(seen, &cursor, ret))
-		return false;
-	for (cursor = 0; ct_frame_next(seen, &cursor, &frame);) {
-		if (frame.flags & CT_FRAME_STDLIB)
-			continue;
+	while (seen && ct_frame_next(seen, &cursor, &frame)) {
+		if (is_found && frame.flags & CT_FRAME_STDLIB && strstr(frame.function, ".gowrap"))
+			continue; // the compiler's, around a go statement's function
 		*ret = frame;
-		break;
+		is_found = true;
+		if (!(frame.flags & CT_FRAME_STDLIB))
+			break;
 	}
-	return true;
+	return is_found;
 }
 
 static int by_weight(const void *a, const void *b)
@@ -70,7 +72,7 @@ static void write_goroutine_id(struct ct_json *json, const char *key, uint64_t t
 static void write_hop(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_held_hop *hop)
 {
 	struct ct_frame frame = { 0 };
-	bool has_frame = ct_site_first_frame(snapshot, hop->site, &frame);
+	bool has_frame = ct_site_main_frame(snapshot, hop->site, &frame);
 
 	ct_json_open(json, NULL, '{');
 	ct_json_string(json, "what", ct_holder_kind_name(hop->kind));
@@ -149,7 +151,7 @@ static void write_group(struct ct_json *json, const struct ct_snapshot *snapshot
 		ct_json_seconds(json, "longest_wait_s", group->longest_ns);
 	else
 		ct_json_null(json, "longest_wait_s");
-	ct_json_string(json, "entry", ct_site_first_frame(snapshot, group->entry, &entry) ? entry.function : NULL);
+	ct_json_string(json, "entry", ct_site_main_frame(snapshot, group->entry, &entry) ? entry.function : NULL);
 	write_stack(json, "created", snapshot, group->created);
 	write_stack(json, "at", snapshot, group->at);
 	write_relations(json, group);

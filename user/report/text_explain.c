@@ -26,7 +26,7 @@ static void add_frame(const struct ct_snapshot *snapshot, struct ct_text *words,
 {
 	struct ct_frame frame;
 
-	if (!ct_site_first_frame(snapshot, site, &frame)) {
+	if (!ct_site_main_frame(snapshot, site, &frame)) {
 		ct_text_add(words, "a function that could not be named");
 		return;
 	}
@@ -96,6 +96,8 @@ static void add_chain(const struct ct_snapshot *snapshot, struct ct_text *words,
 						   "nothing that was found: garbage not collected yet, or in use just now");
 	else if (chain->is_cut)
 		ct_text_add(words, " <- and so on, not followed further");
+	else if (chain->hops[chain->hops_count - 1].kind > CT_HOLDER_DEFERRED)
+		ct_text_add(words, " <- nothing that was found: garbage not collected yet, or in use just now");
 }
 
 static void add_chains(const struct ct_snapshot *snapshot, struct ct_text *text, const struct ct_held_group *group)
@@ -141,7 +143,7 @@ static void add_held(const struct ct_snapshot *snapshot, struct ct_text *text)
 		ct_text_add_grouped(text, group->count);
 		ct_text_addf(text, " of kind %s, ", ct_context_kind_name(group->kind));
 		if (group->has_parents)
-			ct_text_add(text, "with different parents");
+			ct_text_add(text, group->count == 1 ? "with a parent" : "with different parents");
 		else
 			ct_text_add(text, group->parent ? "with one parent" : "at the root");
 		ct_text_add(text, ": not cancelled, and their cancel functions exist\n");
