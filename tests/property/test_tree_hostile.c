@@ -94,6 +94,18 @@ static void tell_site(struct ct_tree *tree, uint32_t path, uint64_t *state)
 	ct_tree_apply(tree, &(struct ct_event){.site = &site.site, .bytes = sizeof(site.site) + used}, NULL);
 }
 
+/* No probes: what comes is taken for a census. */
+static void tell_memory(struct ct_tree *tree)
+{
+	struct {
+		struct ct_event_provider provider;
+		char name[8];
+	} memory = {.provider = {.header = {.type = CT_EVENT_PROVIDER}, .name_bytes = 7}, .name = "memory"};
+
+	ct_tree_apply(tree, &(struct ct_event){.provider = &memory.provider, .bytes = sizeof(memory.provider) + 7},
+		      NULL);
+}
+
 static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 {
 	struct {
@@ -102,10 +114,6 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 	} target = {.target = {.header = {.type = CT_EVENT_TARGET},
 			       .pid = (uint32_t)stream_draw(state),
 			       .runtime = seed % 2 ? CT_RUNTIME_GO : CT_RUNTIME_C}};
-	struct {
-		struct ct_event_provider provider;
-		char name[8];
-	} provider = {.provider = {.header = {.type = CT_EVENT_PROVIDER}, .name_bytes = 7}, .name = "memory"};
 	struct ct_event_begin begin = {.header = {.type = CT_EVENT_BEGIN}, .wall_clock_ns = stream_draw(state)};
 	size_t used = 0;
 
@@ -113,8 +121,8 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 		used += add_name(state, target.strings + used);
 	target.target.strings_bytes = used;
 	ct_tree_apply(tree, &(struct ct_event){.target = &target.target, .bytes = sizeof(target.target) + used}, NULL);
-	if (seed % 3 == 1) // a census: its reports say more
-		ct_tree_apply(tree, &(struct ct_event){.provider = &provider.provider, .bytes = sizeof(provider)}, NULL);
+	if (seed % 4 == 0)
+		tell_memory(tree);
 	if (stream_below(state, 5))
 		ct_tree_apply(tree, &(struct ct_event){.begin = &begin, .bytes = sizeof(begin)}, NULL);
 }

@@ -100,9 +100,12 @@ int ct_explain(struct ct_live *live)
 		.paths = { .pipeline = live->pipeline, .symbols = live->symbols },
 		.load_bias = ct_target_load_bias(live->target),
 	};
-	int rc = collect(&explaining);
+	int rc;
 
+	if (live->config.runtime != CT_RUNTIME_GO || !live->scanner.census)
+		return 0;
 	live->close_ns = explaining.now_ns;
+	rc = collect(&explaining);
 	if (!rc && !live->options->no_goroutines)
 		rc = is_fatal(ct_explain_goroutines(&explaining));
 	if (!rc && !ct_binary_go_module(ct_target_binary(live->target), &explaining.module))

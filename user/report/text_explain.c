@@ -144,8 +144,10 @@ static void add_held(const struct ct_snapshot *snapshot, struct ct_text *text)
 		ct_text_addf(text, " of kind %s, ", ct_context_kind_name(group->kind));
 		if (group->has_parents)
 			ct_text_add(text, group->count == 1 ? "with a parent" : "with different parents");
+		else if (group->parent)
+			ct_text_addf(text, "below #%" PRIu64, group->parent);
 		else
-			ct_text_add(text, group->parent ? "with one parent" : "at the root");
+			ct_text_add(text, "at the root");
 		ct_text_add(text, ": not cancelled, and their cancel functions exist\n");
 		add_chains(snapshot, text, group);
 	}
