@@ -43,13 +43,12 @@ static bool has_inlined_creators(struct ct_binary *binary)
 }
 
 /* Up to 1.20 Background and TODO are of one type. */
-static void take_todo(struct ct_census_facts *facts, struct ct_binary *binary)
+static void take_todo(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias)
 {
-	uint64_t address, bytes, word;
+	uint64_t background, todo;
 
-	if (facts->minor <= 20 && !ct_binary_data_symbol(binary, "context.todo", &address, &bytes) &&
-	    !ct_binary_read(binary, address, &word, sizeof(word)))
-		facts->todo = word;
+	if (facts->minor <= 20 && !ct_locate_roots(binary, &background, &todo))
+		facts->todo = todo + load_bias;
 }
 
 int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias,
@@ -75,7 +74,7 @@ int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary
 	if (rc)
 		return ct_error_set(reterr, rc, "census: the functions of this %s program cannot be read", version.text);
 	facts->has_inlined_creators = has_inlined_creators(binary);
-	take_todo(facts, binary);
+	take_todo(facts, binary, load_bias);
 	rc = ct_locate_allgs(facts, binary, load_bias);
 	return rc == -ENOMEM ? rc : 0; // without goroutines every scan says that it is incomplete
 }

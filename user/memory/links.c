@@ -111,7 +111,7 @@ static void set_parent(const struct ct_census *census, struct ct_census_context 
 		seen->parent_kind = CT_KIND_TODO;
 		return;
 	case CT_CONCRETE_EMPTY:
-		seen->parent_kind = census->facts.todo && data == census->facts.todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
+		seen->parent_kind = census->todo && data == census->todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
 		return;
 	case CT_CONCRETE_CANCEL:
 	case CT_CONCRETE_TIMER:
@@ -177,15 +177,27 @@ static struct climb *collect_climbs(struct ct_scan *scan, size_t *ret_count)
 	return climbs;
 }
 
+/* The program sets it before main.main; a value that cannot be read is one more Background. */
+static void read_todo(struct ct_scan *scan)
+{
+	struct ct_census *census = scan->census;
+
+	if (!census->facts.todo || ct_memory_read_word(scan->memory, census->facts.todo, &census->todo))
+		census->todo = 0;
+}
+
 /* All chains climb together, one link a round in the order of addresses: siblings share what is read. */
 int ct_scan_parents(struct ct_scan *scan)
 {
 	size_t count = 0, left;
-	struct climb *climbs = collect_climbs(scan, &count);
-	uint64_t hops = (uint64_t)count * HOPS_PER_CONTEXT;
+	struct climb *climbs;
+	uint64_t hops;
 
+	read_todo(scan);
+	climbs = collect_climbs(scan, &count);
 	if (!climbs)
 		return -ENOMEM;
+	hops = (uint64_t)count * HOPS_PER_CONTEXT;
 	for (int round = 0; round < HOPS_MAX && count && hops >= count; round++) {
 		qsort(climbs, count, sizeof(*climbs), by_link);
 		hops -= count;

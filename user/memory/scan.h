@@ -8,6 +8,7 @@
 #include "memory/heap.h"
 #include "memory/itab.h"
 #include "memory/layout.h"
+#include "memory/locate.h"
 
 /* What the passes found out about a candidate. The first six each prove that it is a context, not a user's struct. */
 #define CT_SEEN_IN_MAP 0x0001	   /**< Key of its parent's children. */
@@ -51,6 +52,7 @@ struct ct_census {
 	struct ct_span_view view;
 	struct ct_window window;
 	struct ct_children_reader children;
+	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), as of this reading; 0 unknown. */
 };
 
 /** One reading. */
@@ -122,8 +124,7 @@ int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *sc
 /** Note contexts whose creator or cancel function stands still inside the library. @return as the passes. */
 int ct_scan_calls(struct ct_scan *scan);
 
-/** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
-int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);
+/** Find runtime.allgs in a binary, or guesses. @return 0 or negative errno. */
 int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias);
 
 /** Does a slice header at `address` look like runtime.allgs? */
