@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the target's memory can tell: held or lost, pending in a loop, correct shapes that look lost."""
 import pathlib
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, main, need_bpf, note
-from e2e_go import DEFAULT, SOURCES, VERSIONS, build, cache, run_go
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build, with_profile
 from e2e_process import Agent, Target
 from e2e_recording import events_by_type
 from e2e_report import marked_line
@@ -201,19 +200,6 @@ def deferred_returns():
         target.end()
     report.expect(report["contexts"]["created"] == 200, "not every context was seen")
     expect_silent(report)
-
-
-def with_profile(version):
-    """go_pgo, built with a profile of itself; the inlined creator is what the case is about."""
-    profile = cache() / f"go_pgo-{version}.pgo"
-    plain = build("./go_pgo", version)
-    if not profile.exists() or profile.stat().st_mtime < plain.stat().st_mtime:
-        subprocess.run([plain, "-profile", profile, "-seconds", "5"], check=True, stderr=subprocess.DEVNULL, timeout=60)
-    said = run_go(["build", f"-pgo={profile}", "-gcflags=-m", "-o", f"{profile}.exe", "./go_pgo"], version)
-    inlined = said.count("inlining call to context.WithCancel")
-    note(f"Go {version}: {inlined} creators inlined")
-    check(inlined, "the profile has made the compiler inline nothing, so nothing is shown")
-    return f"{profile}.exe"
 
 
 def pgo(version):

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import subprocess
 
-from e2e import Failed, Skip, environment, note
+from e2e import Failed, Skip, check, environment, note
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "targets"
 DEFAULT = "1.26.8"
@@ -72,9 +72,12 @@ def run_go(arguments, version=DEFAULT, directory=SOURCES):
 
 
 def build(package, version=DEFAULT, flags=(), module="", strip=False):
-    """The built program's path. `package` is a directory of the targets, `module` the nested module it is in."""
-    directory = (SOURCES / module / package).resolve()
-    name = f"{directory.name}-{version}-{_fingerprint(directory, version, flags, strip)}"
+    """The built program's path. `package` is a directory of the nested module `module`, or of the targets; or an import
+    path of what that module requires."""
+    is_ours = package.startswith(".")
+    directory = (SOURCES / module / (package if is_ours else "")).resolve()
+    name = directory.name if is_ours else package.replace("/", "_")
+    name = f"{name}-{version}-{_fingerprint(directory, version, flags, strip)}"
     out = cache() / name
     with open(cache() / (name + ".lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -84,3 +87,16 @@ def build(package, version=DEFAULT, flags=(), module="", strip=False):
                 subprocess.run(["strip", "--strip-all", str(out) + ".new"], check=True)
             os.replace(str(out) + ".new", out)
     return out
+
+
+def with_profile(version):
+    """go_pgo, built with a profile of itself; the inlined creator is what the case is about."""
+    profile = cache() / f"go_pgo-{version}.pgo"
+    plain = build("./go_pgo", version)
+    if not profile.exists() or profile.stat().st_mtime < plain.stat().st_mtime:
+        subprocess.run([plain, "-profile", profile, "-seconds", "5"], check=True, stderr=subprocess.DEVNULL, timeout=60)
+    said = run_go(["build", f"-pgo={profile}", "-gcflags=-m", "-o", f"{profile}.exe", "./go_pgo"], version)
+    inlined = said.count("inlining call to context.WithCancel")
+    note(f"Go {version}: {inlined} creators inlined")
+    check(inlined, "the profile has made the compiler inline nothing, so nothing is shown")
+    return f"{profile}.exe"

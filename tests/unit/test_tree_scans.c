@@ -61,6 +61,30 @@ static void hasty_scans_are_one(void **state)
 	tale_end(&tale);
 }
 
+/* One reading of an adopted context; deadlines are relative to the event, which is a second later each time. */
+static uint16_t adopted_lost(struct tale *tale, unsigned int number, unsigned int deadline_s)
+{
+	tellf(tale, "+1s scan_begin scan=%u began=-10ms flags=complete", number);
+	tellf(tale, "+0 observed context=0x20 parent=0x10 scan=%u kind=deadline deadline=+%us parent_kind=cancel state=lost",
+	      number, deadline_s - number);
+	tellf(tale, "+0 scan_end scan=%u began=-10ms flags=complete", number);
+	return answer(tale);
+}
+
+/* Without a create only the deadline tells that the address has got another context, whose proof begins anew. */
+static void another_deadline_is_another_context(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	assert_int_equal(adopted_lost(&tale, 1, 100), CT_CONTEXT_LOST_ONCE);
+	assert_int_equal(adopted_lost(&tale, 2, 200), CT_CONTEXT_LOST_ONCE);
+	assert_int_equal(adopted_lost(&tale, 3, 200), CT_CONTEXT_LOST);
+	assert_int_equal(adopted_lost(&tale, 4, 300), CT_CONTEXT_LOST_ONCE);
+	tale_end(&tale);
+}
+
 static void once_in_one_scan_is_once(void **state)
 {
 	struct tale tale;
@@ -409,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lost_takes_two_scans),
 		cmocka_unit_test(hasty_scans_are_one),
+		cmocka_unit_test(another_deadline_is_another_context),
 		cmocka_unit_test(once_in_one_scan_is_once),
 		cmocka_unit_test(a_second_look_takes_it_back),
 		cmocka_unit_test(undecided_holds_for_one_scan),

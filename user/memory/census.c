@@ -12,6 +12,7 @@
  * Guards, each against an error that was seen:
  * - garbage that was not collected yet counts as alive: a lost context shows as held until the next collection;
  * - a span that is not swept yet proves nothing: undecided;
+ * - a cancel function is gone only when a collection took it, which the context survived: one made since is undecided;
  * - contexts are read first, closures second, then the seemingly lost once more: a context made meanwhile is not
  *   listed, one that ended meanwhile drops out;
  * - where profile-guided optimization inlined a creator, the closure may exist on a stack only, or not at all while

@@ -59,15 +59,23 @@ static void take_timer(const struct ct_census *census, const uint8_t *object, st
 			      ct_heap_contains(&census->heap, ct_load64(object + layout->timer));
 }
 
-static int add_candidate(struct ct_scan *scan, const uint8_t *object, uint64_t address, struct ct_itab parent)
+static uint16_t age_flags(const struct ct_span_view *view, uint32_t index)
+{
+	return (uint16_t)((view->is_swept ? 0 : CT_SEEN_UNSWEPT) |
+			  (ct_view_has_survived(view, index) ? 0 : CT_SEEN_YOUNG));
+}
+
+static int add_candidate(struct ct_scan *scan, uint32_t index, struct ct_itab parent)
 {
 	const struct ct_census *census = scan->census;
 	const struct ct_span_view *view = &census->view;
+	const uint8_t *object = view->data + (size_t)index * view->span.element_bytes;
+	uint64_t address = view->span.start + (uint64_t)index * view->span.element_bytes;
 	struct ct_candidate candidate = {
 		.seen = { .address = address, .parent = ct_load64(object + CT_CONTEXT_PARENT_DATA) },
 		.object = address,
 		.children = ct_load64(object + CT_CONTEXT_CHILDREN),
-		.flags = view->is_swept ? 0 : CT_SEEN_UNSWEPT,
+		.flags = age_flags(view, index),
 		.parent_concrete = parent.concrete,
 	};
 	int rc = reserve((void **)&scan->candidates, scan->count, &scan->room, sizeof(candidate));
@@ -94,7 +102,7 @@ static int collect_contexts(struct ct_scan *scan)
 			continue;
 		itab = ct_itabs_look(&scan->census->itabs, ct_load64(object + CT_CONTEXT_PARENT_ITAB));
 		if (itab.interface == CT_INTERFACE_CONTEXT)
-			rc = add_candidate(scan, object, view->span.start + (uint64_t)i * view->span.element_bytes, itab);
+			rc = add_candidate(scan, i, itab);
 	}
 	return rc;
 }

@@ -105,6 +105,15 @@ static inline bool ct_view_is_live(const struct ct_span_view *view, uint32_t ind
 	return index < view->span.free_index || (view->bits[index / 8] >> (index % 8) & 1);
 }
 
+/**
+ * Has element `index` survived a collection? Allocation sets no bit, sweeping keeps those of what was marked (Go's
+ * src/runtime/malloc.go, nextFreeFast; mgcsweep.go, sweepLocked.sweep).
+ */
+static inline bool ct_view_has_survived(const struct ct_span_view *view, uint32_t index)
+{
+	return view->bits[index / 8] >> (index % 8) & 1;
+}
+
 /** Does the address lie in an arena? (Type tables never do.) */
 bool ct_heap_contains(const struct ct_heap *heap, uint64_t address);
 

@@ -23,6 +23,7 @@
 #define CT_SEEN_REACHED 0x0100	 /**< Programs with inlined creators: its pointer is on a stack or in a closure. */
 #define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
 #define CT_SEEN_IN_CALL 0x0400	 /**< Its creator or its cancel function has not returned yet. */
+#define CT_SEEN_YOUNG 0x0800	 /**< Made since the last collection, so its cancel function cannot have been collected. */
 
 /** A live, uncancelled object that looks like a context. */
 struct ct_candidate {

@@ -65,7 +65,7 @@ static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 		candidate->seen.state = CT_OBSERVED_HELD;
 	else if (candidate->flags & CT_SEEN_REACHED)
 		candidate->seen.state = CT_OBSERVED_UNDECIDED;
-	else if (candidate->flags & CT_SEEN_UNSWEPT)
+	else if (candidate->flags & CT_SEEN_UNSWEPT || (candidate->seen.retained_by && candidate->flags & CT_SEEN_YOUNG))
 		set_in_flux(candidate);
 	else if (candidate->seen.retained_by)
 		candidate->seen.state = CT_OBSERVED_LOST;
@@ -84,7 +84,7 @@ static void confirm(const struct ct_span_view *view, struct ct_candidate *candid
 	if (index >= view->span.elements || !ct_view_is_live(view, index) ||
 	    ct_load64(view->data + (size_t)index * view->span.element_bytes + CT_CONTEXT_ERR))
 		candidate->seen.state = CT_OBSERVED_CANCELLED; // ended meanwhile: left out of the result
-	else if (!view->is_swept)
+	else if (!view->is_swept || !ct_view_has_survived(view, index)) // not survived: another one by now
 		set_in_flux(candidate);
 }
 

@@ -65,6 +65,15 @@ static bool is_apart(const struct ct_tree *tree)
 	return tree->scans.began_ns >= tree->window.last_scan_ns + CT_PROOF_DISTANCE_NS;
 }
 
+/* No CREATE tells the next context at the address of an adopted one; another deadline does. What was said is of the old. */
+static void tell_apart(struct ct_context *context, const struct ct_event_observed *seen)
+{
+	if (!(context->state & CT_CONTEXT_ADOPTED) || !seen->deadline_ns || seen->deadline_ns == context->deadline_ns)
+		return;
+	context->deadline_ns = seen->deadline_ns;
+	context->state &= (uint16_t)~(CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED);
+}
+
 static void observe_lost(struct ct_tree *tree, uint32_t index)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
@@ -208,6 +217,7 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 		return 0;
 	}
 	complete(tree, index, seen);
+	tell_apart(ct_tree_at(tree, index), seen);
 	observe_live(tree, index, seen);
 	*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
 	return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // go_pgo is correct code in the shapes that fool a reader of memory, most of all when the profile has made the compiler
-// inline the creators. With -profile it runs hot and writes the profile; otherwise it stands still in every shape.
+// inline the creators. With -profile it runs hot and writes the profile, with -hot it does so without one and for ever;
+// otherwise it stands still in every shape.
 package main
 
 import (
@@ -49,23 +50,45 @@ func profile(file string, seconds float64) {
 	runtime.SetCPUProfileRate(1000)
 	pprof.StartCPUProfile(out)
 	for until := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(until); {
-		for _, shape := range shapes {
-			for i := 0; i < 200 && shape.name != "blocked-timeout"; i++ {
-				shape.run(root, nil)
-			}
-		}
-		forget()
+		runHot(root)
 	}
 	pprof.StopCPUProfile()
 	out.Close()
 }
 
+func runHot(root context.Context) {
+	for _, shape := range shapes {
+		for i := 0; i < 200 && shape.name != "blocked-timeout"; i++ {
+			shape.run(root, nil)
+		}
+	}
+	forget()
+}
+
+func stayHot() {
+	root, end := context.WithCancel(context.Background())
+	defer end()
+	go func() {
+		for root.Err() == nil {
+			runHot(root)
+		}
+	}()
+	target.Ready()
+	target.Commands(func(string) {})
+	target.Truth(truth{})
+}
+
 func main() {
 	file := flag.String("profile", "", "run hot and write a CPU profile here")
 	seconds := flag.Float64("seconds", 3, "of the profile")
+	isHot := flag.Bool("hot", false, "run hot until the end")
 	flag.Parse()
 	if *file != "" {
 		profile(*file, *seconds)
+		return
+	}
+	if *isHot {
+		stayHot()
 		return
 	}
 	root, end := context.WithCancel(context.Background())

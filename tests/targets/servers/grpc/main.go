@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// grpc is a correct gRPC server and its clients in one process, over TCP: unary calls, streams in all directions, calls
+// that run into their deadline, calls that are cancelled in the middle, connections that come and go.
+package main
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	pb "google.golang.org/grpc/interop/grpc_testing"
+
+	"targets/target"
+)
+
+type truth struct {
+	Calls       int64 `json:"calls"`
+	Connections int64 `json:"connections"`
+	Errors      int64 `json:"errors"`
+}
+
+func main() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	server := grpc.NewServer()
+	pb.RegisterTestServiceServer(server, &service{})
+	go server.Serve(listener)
+
+	life, end := context.WithCancel(context.Background())
+	l := &load{address: listener.Addr().String()}
+	l.start(life)
+	target.Ready()
+	target.Commands(func(string) {})
+	l.isOver.Store(true)
+	l.running.Wait()
+	end()
+	server.GracefulStop()
+	target.Truth(truth{l.calls.Load(), l.connections.Load(), l.errors.Load()})
+}
+
+// service answers as the interoperability tests of gRPC do, and derives contexts as a handler would.
+type service struct {
+	pb.UnimplementedTestServiceServer
+	handled atomic.Int64
+}
