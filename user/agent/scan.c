@@ -258,6 +258,7 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	scanner->scans++;
 	scanner->began_ns = reading.result.began_ns;
 	scanner->is_suspicious = false;
+	scanner->is_refused = reading.result.is_refused;
 	memcpy(scanner->reason, reading.result.reason, sizeof(scanner->reason));
 	push_bracket(&reading, CT_EVENT_SCAN_BEGIN);
 	if (reading.result.is_complete) {

@@ -44,6 +44,7 @@ struct ct_census_result {
 	uint64_t read_bytes;
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
 	uint32_t lost;	      /**< Contexts in state LOST. */
+	bool is_refused;      /**< The memory contradicts the layout, or has not proven an unknown one: nothing is told. */
 	bool is_complete;     /**< False: something could not be read; nothing may be concluded from absence. */
 	char reason[160];     /**< Why incomplete, for a person. */
 };

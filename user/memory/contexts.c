@@ -189,6 +189,7 @@ static void note_owner(struct ct_scan *scan, enum ct_closure_role role, uint64_t
 
 	if (!candidate)
 		return;
+	scan->evidence.owners++;
 	if (role == CT_CLOSURE_DEADLINE)
 		candidate->seen.kind = CT_KIND_DEADLINE;
 	else if (role == CT_CLOSURE_AFTER_FUNC)

@@ -239,6 +239,28 @@ static bool has_stack(const struct ct_scan *scan, const uint8_t *g)
 	return status != CT_GOROUTINE_IDLE && status != CT_GOROUTINE_DEAD && ct_load64(g + CT_G_STACK_HIGH);
 }
 
+/* src/runtime/runtime2.go: _Gleaked, the last status of Go 1.26 */
+#define STATUS_LAST 10
+
+/* Do the words of a goroutine fit together? The entry of one made for a foreign thread is not set. */
+static bool is_sound(const struct ct_census *census, const uint8_t *g)
+{
+	const struct ct_goroutine_layout *layout = census->layout.goroutine;
+	uint64_t entry = ct_load64(g + layout->start_pc), goid = ct_load64(g + layout->goid);
+	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
+
+	return ct_goroutine_status(layout, g) <= STATUS_LAST && goid && goid < UINT64_C(1) << 48 && low < high &&
+	       (!entry || (entry >= census->facts.text && entry < census->facts.etext));
+}
+
+static void weigh(struct ct_scan *scan, const uint8_t *g)
+{
+	if (is_sound(scan->census, g))
+		scan->evidence.goroutines++;
+	else
+		scan->evidence.odd_goroutines++;
+}
+
 int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
 			   void *opaque)
 {
@@ -250,8 +272,10 @@ int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *sc
 	for (uint64_t i = 0; i < count && !rc; i++) {
 		rc = goroutines[i] % 8 ? -EPROTO :
 					 ct_window_read(&window, scan->memory, goroutines[i], g, sizeof(g));
-		if (!rc && has_stack(scan, g))
+		if (!rc && has_stack(scan, g)) {
+			weigh(scan, g);
 			rc = visit(scan, g, opaque);
+		}
 		if (i % BREATHE == 0)
 			ct_scan_breathe(scan);
 	}

@@ -10,8 +10,9 @@
 #define SPANS_MAX (UINT32_C(1) << 24)
 #define TABLE_CHUNK 512 /* entries of the arena table read at once: one page */
 
-/* runtime.mSpanInUse */
+/* src/runtime/mheap.go: mSpanInUse, mSpanManual */
 #define SPAN_IN_USE 1
+#define SPAN_MANUAL 2
 
 /* mspan fields that never moved */
 #define SPAN_START 24
@@ -49,6 +50,28 @@ static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header
 	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
 	span->has_pointers = !(header[layout->state - 1] & 1);
 	return true;
+}
+
+/*
+ * Element sizes of the size classes 1 to 67 (src/runtime/sizeclasses.go; one table in Go 1.17 to 1.27). Class 0 is a
+ * span with one large object.
+ */
+static const uint16_t class_bytes[] = {
+	0,    8,    16,   24,	32,   48,   64,	  80,	96,   112,  128,   144,	  160,	 176,	192,   208,   224,
+	240,  256,  288,  320,	352,  384,  416,  448,	480,  512,  576,   640,	  704,	 768,	896,   1024,  1152,
+	1280, 1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096,  4864,  5120,	 5376,	6144,  6528,  6784,
+	6912, 8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672,
+	32768,
+};
+
+/* Is the element size the one its size class has? */
+static bool has_class_size(const struct ct_heap_layout *layout, const uint8_t *header, const struct ct_object_span *span)
+{
+	size_t class = header[layout->state - 1] >> 1;
+
+	if (!class)
+		return span->elements == 1;
+	return class < sizeof(class_bytes) / sizeof(class_bytes[0]) && span->element_bytes == class_bytes[class];
 }
 
 /* One of small elements? */
@@ -122,21 +145,36 @@ struct span_walk {
 	const struct ct_heap *heap;
 	int (*visit)(void *opaque, const struct ct_object_span *span);
 	void *opaque;
+	uint64_t sound, odd;
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
+
+/* A header that says it begins at this page: what else does it say? States: dead, in use, manual (stacks). */
+static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struct ct_object_span *span, bool is_parsed)
+{
+	const struct ct_heap_layout *layout = walk->heap->layout;
+
+	if (bytes[layout->state] == SPAN_IN_USE && is_parsed && has_class_size(layout, bytes, span))
+		walk->sound++;
+	else if (bytes[layout->state] == SPAN_IN_USE || bytes[layout->state] > SPAN_MANUAL)
+		walk->odd++;
+}
 
 static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
 {
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
 	struct ct_object_span span = { .header = header };
 	int rc = ct_window_read(&walk->window, walk->heap->memory, header, bytes, sizeof(bytes));
+	bool is_parsed;
 
 	if (rc)
 		return rc == -EFAULT ? 0 : rc;
-	if (!parse_any(walk->heap->layout, bytes, &span) || span.start != page)
+	is_parsed = parse_any(walk->heap->layout, bytes, &span);
+	if (span.start != page)
 		return 0;
-	return walk->visit(walk->opaque, &span);
+	weigh_span(walk, bytes, &span, is_parsed);
+	return is_parsed ? walk->visit(walk->opaque, &span) : 0;
 }
 
 /* A span stands once for each of its pages; only the entry of its first page counts, so stale ones fall out. */
@@ -156,8 +194,9 @@ static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 	return rc == -EFAULT ? -EPROTO : rc;
 }
 
-int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
-		      void *opaque)
+/* `weighed` gets the numbers of sound and of odd headers; NULL is fine. */
+static int each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
+		     void *opaque, struct ct_heap *weighed)
 {
 	struct span_walk *walk = calloc(1, sizeof(*walk));
 	int rc = walk ? 0 : -ENOMEM;
@@ -166,8 +205,18 @@ int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, con
 		*walk = (struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque };
 	for (size_t i = 0; !rc && i < heap->arena_count; i++)
 		rc = visit_arena(walk, &heap->arenas[i]);
+	if (walk && weighed) {
+		weighed->sound_spans = walk->sound;
+		weighed->odd_spans = walk->odd;
+	}
 	free(walk);
 	return rc;
+}
+
+int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
+		      void *opaque)
+{
+	return each_span(heap, visit, opaque, NULL);
 }
 
 /* The spans of chosen sizes, while they are listed. */
@@ -219,7 +268,7 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	if (rc)
 		return rc;
 	qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), by_base);
-	rc = ct_heap_each_span(heap, list_span, &(struct listing){ heap, sizes });
+	rc = each_span(heap, list_span, &(struct listing){ heap, sizes }, heap);
 	if (rc)
 		return rc;
 	if (heap->span_count) // without one there is no array either
@@ -234,6 +283,7 @@ void ct_heap_done(struct ct_heap *heap)
 	heap->arenas = NULL;
 	heap->spans = NULL;
 	heap->arena_count = heap->span_count = heap->span_room = 0;
+	heap->sound_spans = heap->odd_spans = 0;
 }
 
 static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span *ret_span)

@@ -67,6 +67,8 @@ struct ct_heap {
 	size_t arena_count;
 	struct ct_span *spans; /**< By start. */
 	size_t span_count, span_room;
+	uint64_t sound_spans; /**< mspans met while loading whose numbers fit together, ... */
+	uint64_t odd_spans;   /**< ... and those at odds with the layout or with themselves. */
 };
 
 /** One span's elements, copied. */

@@ -31,6 +31,20 @@ struct visiting {
 	uint64_t visited;
 };
 
+#define STRANGERS_MAX 1024
+
+/* A child that was made or has ended since the contexts were read is one all the same: its first word is a context. */
+static void weigh_stranger(struct ct_scan *scan, uint64_t address)
+{
+	uint64_t word;
+
+	if (scan->evidence.strangers++ >= STRANGERS_MAX)
+		return;
+	if (ct_memory_read_word(scan->memory, address, &word) ||
+	    ct_itabs_look(&scan->census->itabs, word).interface != CT_INTERFACE_CONTEXT)
+		scan->evidence.odd_keys++;
+}
+
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */
 static void visit_child(void *opaque, uint64_t word, uint64_t data)
 {
@@ -40,12 +54,17 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 
 	if (++visiting->visited % BREATHE == 0)
 		ct_scan_breathe(visiting->scan);
-	if (itab.interface != CT_INTERFACE_CANCELER)
+	if (itab.interface != CT_INTERFACE_CANCELER) {
+		visiting->scan->evidence.odd_keys++;
 		return;
+	}
 	visiting->parent->flags |= CT_SEEN_HAS_CHILDREN;
 	child = ct_scan_note(visiting->scan, data, CT_SEEN_IN_MAP);
+	if (!child)
+		weigh_stranger(visiting->scan, data);
 	if (!child || child == visiting->parent)
 		return;
+	visiting->scan->evidence.keys++;
 	child->seen.kind = kind_of(itab.concrete);
 	child->seen.retained_by |= CT_RETAINED_PARENT;
 }

@@ -56,6 +56,17 @@ struct ct_census {
 	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), as of this reading; 0 unknown. */
 };
 
+/**
+ * What the passes met that speaks for the layout, and what speaks against it (verify.c). A running program leaves a few
+ * odd ones; a wrong layout makes most of them odd.
+ */
+struct ct_evidence {
+	uint64_t goroutines, odd_goroutines;
+	uint64_t keys, odd_keys; /**< Of children maps: live contexts, and what is no context at all. */
+	uint64_t strangers;	 /**< Keys that the first pass did not list. */
+	uint64_t owners;	 /**< Cancel functions that name a live context. */
+};
+
 /** One reading. */
 struct ct_scan {
 	struct ct_census *census;
@@ -68,6 +79,8 @@ struct ct_scan {
 	size_t slots_count;
 	struct ct_outer *outers; /**< By address. */
 	size_t outer_count, outer_room;
+	struct ct_evidence evidence;
+	bool is_refused;
 	bool is_complete;
 	char *reason; /**< Of the result. */
 };
@@ -102,6 +115,14 @@ int ct_scan_children(struct ct_scan *scan);
 int ct_scan_goroutines(struct ct_scan *scan);
 int ct_scan_parents(struct ct_scan *scan);
 int ct_scan_judge(struct ct_scan *scan);
+
+/**
+ * Does what the passes met look like the layout that was used? A release whose layout is not known has to prove it, a
+ * known one must not contradict it.
+ *
+ * @return true; or false with a sentence that says what does not fit.
+ */
+bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
 
 /** src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead. */
 #define CT_GOROUTINE_IDLE 0

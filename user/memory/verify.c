@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Is the layout that was read by the one the program has? A runtime that somebody patched says a known version and lies
+ * in memory as it likes; a release newer than the tables may still be laid out as the newest of them. A wrong layout
+ * must never be judged: the words of a context that are not where they are looked for could look like a leak.
+ *
+ * The passes count what fits and what does not (struct ct_evidence). A known release is refused when most does not fit:
+ * a running program always has a few odd ones. An unknown one has to show everything a verdict rests on: spans of Go's
+ * size classes, goroutines, contexts in the children of others, cancel functions, and the callback of a deadline's
+ * timer, whose place in the names of the code is the compiler's choice.
+ */
+#include "memory/scan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define SPANS_MIN 8 /* a program that prints a line has 30 */
+#define KEYS_MIN 8  /* fewer may all have ended while they were read */
+#define TIMERS_MAX 16
+#define TIMER_WORDS 16 /* time.Timer is 72 to 120 bytes (src/time/sleep.go, src/runtime/time.go) */
+
+struct verifying {
+	struct ct_scan *scan;
+	char *reason;
+	size_t room;
+	unsigned int share; /* one odd one in so many contradicts the layout */
+};
+
+__attribute__((format(printf, 2, 3))) static bool refuse(struct verifying *verifying, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(verifying->reason, verifying->room, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool is_too_odd(const struct verifying *verifying, uint64_t sound, uint64_t odd)
+{
+	return odd * verifying->share > sound + odd;
+}
+
+static bool verify_spans(struct verifying *verifying)
+{
+	const struct ct_heap *heap = &verifying->scan->census->heap;
+	uint64_t count = heap->sound_spans + heap->odd_spans;
+
+	if (is_too_odd(verifying, heap->sound_spans, heap->odd_spans))
+		return refuse(verifying, "%llu of %llu spans of its heap do not fit together",
+			      (unsigned long long)heap->odd_spans, (unsigned long long)count);
+	if (count < SPANS_MIN)
+		return refuse(verifying, "its heap has no more than %llu spans in use", (unsigned long long)count);
+	return true;
+}
+
+static bool verify_goroutines(struct verifying *verifying)
+{
+	const struct ct_evidence *evidence = &verifying->scan->evidence;
+
+	if (is_too_odd(verifying, evidence->goroutines, evidence->odd_goroutines))
+		return refuse(verifying, "%llu of %llu goroutines do not fit together",
+			      (unsigned long long)evidence->odd_goroutines,
+			      (unsigned long long)(evidence->goroutines + evidence->odd_goroutines));
+	return true;
+}
+
+static bool verify_keys(struct verifying *verifying)
+{
+	const struct ct_evidence *evidence = &verifying->scan->evidence;
+
+	if (evidence->keys + evidence->odd_keys >= KEYS_MIN &&
+	    is_too_odd(verifying, evidence->keys, evidence->odd_keys))
+		return refuse(verifying, "%llu of %llu children of contexts are no contexts",
+			      (unsigned long long)evidence->odd_keys,
+			      (unsigned long long)(evidence->keys + evidence->odd_keys));
+	return true;
+}
+
+/* The timer of a deadline names its callback somewhere. @return its role; NONE when none of the roles is there. */
+static enum ct_closure_role callback_of(struct ct_scan *scan, const struct ct_candidate *candidate)
+{
+	const struct ct_census *census = scan->census;
+	uint64_t timer, words[TIMER_WORDS], code;
+
+	if (ct_memory_read_word(scan->memory, candidate->object + census->layout.context->timer, &timer) ||
+	    ct_memory_read(scan->memory, timer, words, sizeof(words)))
+		return CT_CLOSURE_NONE;
+	for (size_t i = 0; i < TIMER_WORDS; i++) {
+		if (words[i] % 8 || !ct_heap_contains(&census->heap, words[i]) ||
+		    ct_memory_read_word(scan->memory, words[i], &code))
+			continue;
+		if (ct_closures_look(&census->facts.closures, code) != CT_CLOSURE_NONE)
+			return ct_closures_look(&census->facts.closures, code);
+	}
+	return CT_CLOSURE_NONE;
+}
+
+static bool verify_timers(struct verifying *verifying)
+{
+	struct ct_scan *scan = verifying->scan;
+	unsigned int seen = 0, sound = 0;
+
+	for (size_t i = 0; i < scan->count && seen < TIMERS_MAX; i++) {
+		const struct ct_candidate *candidate = &scan->candidates[i];
+
+		if (candidate->seen.kind != CT_KIND_DEADLINE || !candidate->is_armed)
+			continue;
+		seen++;
+		sound += callback_of(scan, candidate) == CT_CLOSURE_TIMER;
+	}
+	if (seen && sound < (seen + 1) / 2)
+		return refuse(verifying, "the callback of %u of %u timers of deadlines is another function",
+			      seen - sound, seen);
+	return true;
+}
+
+/* An unknown release that shows nothing a verdict rests on has proven nothing. */
+static bool verify_presence(struct verifying *verifying)
+{
+	const struct ct_evidence *evidence = &verifying->scan->evidence;
+
+	if (!evidence->goroutines)
+		return refuse(verifying, "its goroutines were not found");
+	if (!evidence->keys)
+		return refuse(verifying, "there is no context below another one to check it with");
+	if (!evidence->owners)
+		return refuse(verifying, "there is no cancel function to check it with");
+	return true;
+}
+
+bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room)
+{
+	bool is_known = ct_go_minor_is_known(scan->census->facts.minor);
+	struct verifying verifying = { .scan = scan, .reason = ret_reason, .room = room, .share = is_known ? 2 : 8 };
+
+	if (!verify_spans(&verifying) || !verify_goroutines(&verifying) || !verify_keys(&verifying))
+		return false;
+	return is_known || (verify_presence(&verifying) && verify_timers(&verifying));
+}
