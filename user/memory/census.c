@@ -279,8 +279,10 @@ static int load_heap(struct ct_scan *scan)
 	struct ct_census *census = scan->census;
 	int rc = ct_heap_load(&census->heap, ct_scan_sizes(census));
 
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN && ct_go_minor_is_known(census->facts.minor))
 		ct_scan_incomplete(scan, "the program has not set up its heap yet");
+	else if (rc == -EAGAIN)
+		refuse(scan, "its heap is empty");
 	else if (rc == -EPROTO || rc == -EFAULT)
 		refuse(scan, "its heap was not found where it should be");
 	else if (rc == -EOVERFLOW)

@@ -242,23 +242,39 @@ static bool has_stack(const struct ct_scan *scan, const uint8_t *g)
 /* src/runtime/runtime2.go: _Gleaked, the last status of Go 1.26 */
 #define STATUS_LAST 10
 
+static bool is_code(const struct ct_census *census, uint64_t address)
+{
+	return address >= census->facts.text && address < census->facts.etext;
+}
+
 /* Do the words of a goroutine fit together? The entry of one made for a foreign thread is not set. */
 static bool is_sound(const struct ct_census *census, const uint8_t *g)
 {
 	const struct ct_goroutine_layout *layout = census->layout.goroutine;
 	uint64_t entry = ct_load64(g + layout->start_pc), goid = ct_load64(g + layout->goid);
-	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
 
-	return ct_goroutine_status(layout, g) <= STATUS_LAST && goid && goid < UINT64_C(1) << 48 && low < high &&
-	       (!entry || (entry >= census->facts.text && entry < census->facts.etext));
+	return ct_goroutine_status(layout, g) <= STATUS_LAST && goid && goid < UINT64_C(1) << 48 &&
+	       ct_load64(g + CT_G_STACK_LOW) < ct_load64(g + CT_G_STACK_HIGH) && (!entry || is_code(census, entry));
+}
+
+static bool is_whole(const struct ct_census *census, const uint8_t *g)
+{
+	const struct ct_goroutine_layout *layout = census->layout.goroutine;
+	uint64_t frame = ct_load64(g + layout->sched_bp);
+	bool has_frame = frame >= ct_load64(g + CT_G_STACK_LOW) && frame < ct_load64(g + CT_G_STACK_HIGH) &&
+			 is_code(census, ct_load64(g + CT_G_SCHED_PC));
+
+	return is_code(census, ct_load64(g + layout->start_pc)) &&
+	       (ct_goroutine_status(layout, g) != CT_GOROUTINE_WAITING || has_frame);
 }
 
 static void weigh(struct ct_scan *scan, const uint8_t *g)
 {
-	if (is_sound(scan->census, g))
-		scan->evidence.goroutines++;
-	else
-		scan->evidence.odd_goroutines++;
+	bool sound = is_sound(scan->census, g);
+
+	scan->evidence.goroutines += sound;
+	scan->evidence.odd_goroutines += !sound;
+	scan->evidence.whole_goroutines += sound && is_whole(scan->census, g);
 }
 
 int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),

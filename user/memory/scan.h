@@ -62,6 +62,7 @@ struct ct_census {
  */
 struct ct_evidence {
 	uint64_t goroutines, odd_goroutines;
+	uint64_t whole_goroutines; /**< Of the sound ones those with an entry and, when they wait, a frame. */
 	uint64_t keys, odd_keys; /**< Of children maps: live contexts, and what is no context at all. */
 	uint64_t strangers;	 /**< Keys that the first pass did not list. */
 	uint64_t owners;	 /**< Cancel functions that name a live context. */
@@ -124,9 +125,10 @@ int ct_scan_judge(struct ct_scan *scan);
  */
 bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
 
-/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead. */
+/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gwaiting, _Gdead. */
 #define CT_GOROUTINE_IDLE 0
 #define CT_GOROUTINE_RUNNING 2
+#define CT_GOROUTINE_WAITING 4
 #define CT_GOROUTINE_DEAD 6
 
 /** Status of a runtime.g, without the flag that its stack is being scanned. */

@@ -122,6 +122,10 @@ static bool verify_presence(struct verifying *verifying)
 
 	if (!evidence->goroutines)
 		return refuse(verifying, "its goroutines were not found");
+	if (evidence->whole_goroutines * 2 < evidence->goroutines)
+		return refuse(verifying, "%llu of %llu goroutines have no entry or no frame",
+			      (unsigned long long)(evidence->goroutines - evidence->whole_goroutines),
+			      (unsigned long long)evidence->goroutines);
 	if (!evidence->keys)
 		return refuse(verifying, "there is no context below another one to check it with");
 	if (!evidence->owners)
