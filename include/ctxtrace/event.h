@@ -196,6 +196,8 @@ enum ct_runtime {
 
 /** Flag of TARGET: it has no symbol table. */
 #define CT_TARGET_STRIPPED 0x01
+/** Flag of TARGET: a release newer than the known ones; its layout was verified by structure. */
+#define CT_TARGET_UNKNOWN_RELEASE 0x02
 
 /** What the user asked for, so that a replay asks for the same. First event of a stream. */
 struct ct_event_rules {

@@ -195,6 +195,11 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 	return rc;
 }
 
+bool ct_census_is_known_release(const struct ct_census *census)
+{
+	return ct_go_minor_is_known(census->facts.minor);
+}
+
 void ct_census_free(struct ct_census *census)
 {
 	if (!census)

@@ -71,6 +71,9 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
 		   struct ct_error *reterr);
 
+/** Is the release one of the known ones? Else the newest known layout is tried, and verified in each reading. */
+bool ct_census_is_known_release(const struct ct_census *census);
+
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);
 
