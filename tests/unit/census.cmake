@@ -2,3 +2,11 @@
 # The memory room, and the tool that prints one reading of a process.
 add_executable(census_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/census_tool.c)
 target_link_libraries(census_tool PRIVATE ctxtrace_probe)
+
+# The layout tables against what compilers say.
+add_executable(layout_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/layout_tool.c)
+target_link_libraries(layout_tool PRIVATE ctxtrace_probe)
+
+# Wrong layouts, on a live program.
+add_executable(shift_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/shift_tool.c)
+target_link_libraries(shift_tool PRIVATE ctxtrace_probe)

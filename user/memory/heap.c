@@ -14,10 +14,6 @@
 #define SPAN_IN_USE 1
 #define SPAN_MANUAL 2
 
-/* mspan fields that never moved */
-#define SPAN_START 24
-#define SPAN_PAGES 32
-
 static uint64_t arena_index(uint64_t address)
 {
 	return (address + CT_ARENA_BASE) / CT_ARENA_BYTES & (CT_ARENA_COUNT - 1);
@@ -32,11 +28,11 @@ static uint64_t arena_address(uint64_t index)
  * inside (src/runtime/mheap.go, spanClass). */
 static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
 {
-	uint64_t pages = ct_load64(header + SPAN_PAGES);
+	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
 	uint64_t elements = ct_load(header + layout->elements, layout->count_bytes);
 	uint64_t free_index = ct_load(header + layout->free_index, layout->count_bytes);
 
-	span->start = ct_load64(header + SPAN_START);
+	span->start = ct_load64(header + CT_SPAN_START);
 	span->element_bytes = ct_load64(header + layout->element_bytes);
 	if (header[layout->state] != SPAN_IN_USE || !span->element_bytes || span->element_bytes % 8 ||
 	    span->start % CT_GO_PAGE_BYTES || !pages || pages > SPAN_PAGES_MAX)

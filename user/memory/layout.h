@@ -34,6 +34,22 @@ struct ct_context_layout {
 #define CT_CONTEXT_CHILDREN 40
 #define CT_CONTEXT_ERR 48
 
+/** runtime.hmap (up to 1.23), internal/runtime/maps.Map and table (since 1.24): of each the fields that are read. */
+#define CT_HMAP_COUNT 0
+#define CT_HMAP_FLAGS 8
+#define CT_HMAP_B 9
+#define CT_HMAP_BUCKETS 16
+#define CT_HMAP_OLD_BUCKETS 24
+#define CT_SWISS_USED 0
+#define CT_SWISS_DIRECTORY 16
+#define CT_SWISS_DIRECTORY_LENGTH 24
+#define CT_SWISS_TABLE_GROUPS 16
+#define CT_SWISS_TABLE_MASK 24
+
+/** mspan fields that never moved. */
+#define CT_SPAN_START 24
+#define CT_SPAN_PAGES 32
+
 /** runtime.g and runtime._defer. */
 struct ct_goroutine_layout {
 	uint8_t minor_from, minor_to;
