@@ -273,8 +273,11 @@ static void refuse(struct ct_scan *scan, const char *why)
 
 static void verify(struct ct_scan *scan)
 {
+	uint64_t unread = scan->census->heap.unread_spans;
 	char why[CT_REASON_BYTES];
 
+	if (unread)
+		ct_scan_incomplete(scan, "%llu spans in use could not be read", (unsigned long long)unread);
 	if (!ct_scan_verify(scan, why, sizeof(why)))
 		refuse(scan, why);
 }

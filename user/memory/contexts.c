@@ -130,6 +130,15 @@ static int collect_outers(struct ct_scan *scan)
 	return rc;
 }
 
+/* Freed or reused since the spans were listed: what it held is gone. Else what it holds is unknown. */
+static void weigh_unread(struct ct_scan *scan, const struct ct_span *span)
+{
+	if (!ct_heap_is_current(&scan->census->heap, span))
+		return;
+	scan->evidence.odd_counted++;
+	ct_scan_incomplete(scan, "a span of %u-byte objects could not be read", span->element_bytes);
+}
+
 /* Run `collect` over every span of these sizes. A span that changes while it is read is in use: try it again. */
 static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct ct_scan *scan))
 {
@@ -142,10 +151,15 @@ static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct
 			continue;
 		for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++)
 			rc = ct_heap_view(heap, &heap->spans[i], &scan->census->view);
-		if (rc == -EAGAIN)
-			continue; // freed or reused since the spans were listed: what it held is gone
-		if (!rc)
+		if (rc == -EAGAIN) {
+			weigh_unread(scan, &heap->spans[i]);
+			continue;
+		}
+		if (!rc) {
+			scan->evidence.counted += scan->census->view.is_counted;
+			scan->evidence.odd_counted += !scan->census->view.is_counted;
 			rc = collect(scan);
+		}
 		if (rc)
 			return rc;
 		if (i % BREATHE_SPANS == 0)

@@ -14,6 +14,9 @@
 #define SPAN_IN_USE 1
 #define SPAN_MANUAL 2
 
+/* mspan.allocCount, spanclass, state lie side by side in every release: two bytes, one, one. */
+#define ALLOCATED_BEFORE_STATE 3
+
 static uint64_t arena_index(uint64_t address)
 {
 	return (address + CT_ARENA_BASE) / CT_ARENA_BYTES & (CT_ARENA_COUNT - 1);
@@ -44,6 +47,7 @@ static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header
 	span->elements = (uint32_t)elements;
 	span->free_index = (uint32_t)free_index;
 	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
+	span->allocated = (uint16_t)ct_load(header + layout->state - ALLOCATED_BEFORE_STATE, 2);
 	span->has_pointers = !(header[layout->state - 1] & 1);
 	return true;
 }
@@ -82,6 +86,7 @@ static bool take_small(const struct ct_object_span *any, struct ct_span *span)
 		.elements = any->elements,
 		.free_index = any->free_index,
 		.sweepgen = any->sweepgen,
+		.allocated = any->allocated,
 		.element_bytes = (uint8_t)any->element_bytes,
 	};
 	return true;
@@ -141,20 +146,31 @@ struct span_walk {
 	const struct ct_heap *heap;
 	int (*visit)(void *opaque, const struct ct_object_span *span);
 	void *opaque;
-	uint64_t sound, odd;
+	uint64_t sound, odd, unread;
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
+
+/* From two collections ago to as far ahead as a collection during the reading makes it (src/runtime/mheap.go, sweepgen). */
+static bool has_generation(const struct ct_heap *heap, const struct ct_object_span *span)
+{
+	int32_t ahead = (int32_t)(span->sweepgen - heap->sweepgen);
+
+	return ahead >= -2 && ahead <= 5;
+}
 
 /* A header that says it begins at this page: what else does it say? States: dead, in use, manual (stacks). */
 static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struct ct_object_span *span, bool is_parsed)
 {
 	const struct ct_heap_layout *layout = walk->heap->layout;
 
-	if (bytes[layout->state] == SPAN_IN_USE && is_parsed && has_class_size(layout, bytes, span))
+	if (bytes[layout->state] == SPAN_IN_USE && is_parsed && has_class_size(layout, bytes, span) &&
+	    has_generation(walk->heap, span))
 		walk->sound++;
 	else if (bytes[layout->state] == SPAN_IN_USE || bytes[layout->state] > SPAN_MANUAL)
 		walk->odd++;
+	if (bytes[layout->state] == SPAN_IN_USE && !is_parsed)
+		walk->unread++;
 }
 
 static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
@@ -169,6 +185,12 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
 	is_parsed = parse_any(walk->heap->layout, bytes, &span);
 	if (span.start != page)
 		return 0;
+	for (int tries = 0; tries < 3 && !is_parsed && bytes[walk->heap->layout->state] == SPAN_IN_USE; tries++) {
+		rc = ct_memory_read(walk->heap->memory, header, bytes, sizeof(bytes)); // it was being made ready
+		if (rc)
+			return rc == -EFAULT ? 0 : rc;
+		is_parsed = parse_any(walk->heap->layout, bytes, &span);
+	}
 	weigh_span(walk, bytes, &span, is_parsed);
 	return is_parsed ? walk->visit(walk->opaque, &span) : 0;
 }
@@ -204,6 +226,7 @@ static int each_span(const struct ct_heap *heap, int (*visit)(void *opaque, cons
 	if (walk && weighed) {
 		weighed->sound_spans = walk->sound;
 		weighed->odd_spans = walk->odd;
+		weighed->unread_spans = walk->unread;
 	}
 	free(walk);
 	return rc;
@@ -279,7 +302,7 @@ void ct_heap_done(struct ct_heap *heap)
 	heap->arenas = NULL;
 	heap->spans = NULL;
 	heap->arena_count = heap->span_count = heap->span_room = 0;
-	heap->sound_spans = heap->odd_spans = 0;
+	heap->sound_spans = heap->odd_spans = heap->unread_spans = 0;
 }
 
 static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span *ret_span)
@@ -306,6 +329,22 @@ static bool is_same_span(const struct ct_span *a, const struct ct_span *b)
 	return a->start == b->start && a->element_bytes == b->element_bytes && a->elements == b->elements;
 }
 
+bool ct_heap_is_current(const struct ct_heap *heap, const struct ct_span *span)
+{
+	struct ct_span now;
+
+	return !read_span(heap, span->header, &now) && is_same_span(&now, span);
+}
+
+static uint32_t allocated_in(const struct ct_span_view *view)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < view->span.elements; i++)
+		count += ct_view_is_live(view, i);
+	return count;
+}
+
 int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct ct_span_view *view)
 {
 	struct ct_span after;
@@ -326,6 +365,7 @@ int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct 
 	if (!is_same_span(&after, &view->span) || after.alloc_bits != view->span.alloc_bits)
 		return -EAGAIN;
 	view->is_swept = is_swept(heap, &view->span) && is_swept(heap, &after);
+	view->is_counted = allocated_in(view) == view->span.allocated || view->span.allocated != after.allocated;
 	return 0;
 }
 

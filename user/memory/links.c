@@ -31,18 +31,28 @@ struct visiting {
 	uint64_t visited;
 };
 
-#define STRANGERS_MAX 1024
+#define PLACES_MAX 1024
 
-/* A child that was made or has ended since the contexts were read is one all the same: its first word is a context. */
-static void weigh_stranger(struct ct_scan *scan, uint64_t address)
+/*
+ * Is an object that an itab calls a context of this type of its type's size? One that was made or has ended since the
+ * contexts were read is so all the same.
+ */
+static void weigh_place(struct ct_scan *scan, uint64_t address, uint8_t concrete)
 {
-	uint64_t word;
+	const struct ct_census *census = scan->census;
+	const struct ct_context_layout *layout = census->layout.context;
+	uint8_t class = concrete == CT_CONCRETE_CANCEL ? layout->cancel_class : layout->timer_class;
+	struct ct_span span;
 
-	if (scan->evidence.strangers++ >= STRANGERS_MAX)
+	if (concrete != CT_CONCRETE_CANCEL && concrete != CT_CONCRETE_TIMER && concrete != CT_CONCRETE_AFTER_FUNC)
 		return;
-	if (ct_memory_read_word(scan->memory, address, &word) ||
-	    ct_itabs_look(&scan->census->itabs, word).interface != CT_INTERFACE_CONTEXT)
-		scan->evidence.odd_keys++;
+	if (scan->evidence.placed + scan->evidence.odd_placed >= PLACES_MAX ||
+	    ct_heap_span_at(&census->heap, address, &span))
+		return; // freed since, or not to be read: says nothing
+	if (span.element_bytes == class && (address - span.start) % class == 0)
+		scan->evidence.placed++;
+	else
+		scan->evidence.odd_placed++;
 }
 
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */
@@ -61,7 +71,7 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 	visiting->parent->flags |= CT_SEEN_HAS_CHILDREN;
 	child = ct_scan_note(visiting->scan, data, CT_SEEN_IN_MAP);
 	if (!child)
-		weigh_stranger(visiting->scan, data);
+		weigh_place(visiting->scan, data, itab.concrete);
 	if (!child || child == visiting->parent)
 		return;
 	visiting->scan->evidence.keys++;
@@ -187,6 +197,8 @@ static struct climb *collect_climbs(struct ct_scan *scan, size_t *ret_count)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_candidate *candidate = &scan->candidates[i];
 
+		if (candidate->flags & CT_SEEN_PROOF)
+			weigh_place(scan, candidate->seen.parent, candidate->parent_concrete);
 		if (is_link(candidate->parent_concrete))
 			climbs[count++] = (struct climb){ candidate->seen.parent, i };
 		else

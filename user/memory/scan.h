@@ -62,10 +62,13 @@ struct ct_census {
  */
 struct ct_evidence {
 	uint64_t goroutines, odd_goroutines;
-	uint64_t whole_goroutines; /**< Of the sound ones those with an entry and, when they wait, a frame. */
-	uint64_t keys, odd_keys; /**< Of children maps: live contexts, and what is no context at all. */
-	uint64_t strangers;	 /**< Keys that the first pass did not list. */
-	uint64_t owners;	 /**< Cancel functions that name a live context. */
+	uint64_t whole_goroutines;	/**< Of the sound ones those with an entry. */
+	uint64_t waiting, odd_waiting;	/**< Those that wait, with a frame on their stack and without. */
+	bool has_odd_main;		/**< The first goroutine is not the one that runs main. */
+	uint64_t counted, odd_counted;	/**< Spans with as many live elements as they say, and others. */
+	uint64_t keys, odd_keys;	/**< Of children maps: live contexts, and what the library never makes. */
+	uint64_t placed, odd_placed;	/**< Parents and children of the size of their type, and of another one. */
+	uint64_t owners;		/**< Cancel functions that name a live context. */
 };
 
 /** One reading. */

@@ -41,16 +41,25 @@ static bool is_too_odd(const struct verifying *verifying, uint64_t sound, uint64
 	return odd * verifying->share > sound + odd;
 }
 
+static bool refuse_odd(struct verifying *verifying, uint64_t sound, uint64_t odd, const char *what)
+{
+	return refuse(verifying, "%llu of %llu %s", (unsigned long long)odd, (unsigned long long)(sound + odd), what);
+}
+
 static bool verify_spans(struct verifying *verifying)
 {
 	const struct ct_heap *heap = &verifying->scan->census->heap;
+	const struct ct_evidence *evidence = &verifying->scan->evidence;
 	uint64_t count = heap->sound_spans + heap->odd_spans;
 
 	if (is_too_odd(verifying, heap->sound_spans, heap->odd_spans))
-		return refuse(verifying, "%llu of %llu spans of its heap do not fit together",
-			      (unsigned long long)heap->odd_spans, (unsigned long long)count);
+		return refuse_odd(verifying, heap->sound_spans, heap->odd_spans,
+				  "spans of its heap do not fit together");
 	if (count < SPANS_MIN)
 		return refuse(verifying, "its heap has no more than %llu spans in use", (unsigned long long)count);
+	if (is_too_odd(verifying, evidence->counted, evidence->odd_counted))
+		return refuse_odd(verifying, evidence->counted, evidence->odd_counted,
+				  "spans have another number of live elements than they say");
 	return true;
 }
 
@@ -59,9 +68,13 @@ static bool verify_goroutines(struct verifying *verifying)
 	const struct ct_evidence *evidence = &verifying->scan->evidence;
 
 	if (is_too_odd(verifying, evidence->goroutines, evidence->odd_goroutines))
-		return refuse(verifying, "%llu of %llu goroutines do not fit together",
-			      (unsigned long long)evidence->odd_goroutines,
-			      (unsigned long long)(evidence->goroutines + evidence->odd_goroutines));
+		return refuse_odd(verifying, evidence->goroutines, evidence->odd_goroutines,
+				  "goroutines do not fit together");
+	if (is_too_odd(verifying, evidence->waiting, evidence->odd_waiting))
+		return refuse_odd(verifying, evidence->waiting, evidence->odd_waiting,
+				  "goroutines that wait have no frame");
+	if (evidence->has_odd_main)
+		return refuse(verifying, "its first goroutine is not that of main");
 	return true;
 }
 
@@ -71,10 +84,29 @@ static bool verify_keys(struct verifying *verifying)
 
 	if (evidence->keys + evidence->odd_keys >= KEYS_MIN &&
 	    is_too_odd(verifying, evidence->keys, evidence->odd_keys))
-		return refuse(verifying, "%llu of %llu children of contexts are no contexts",
-			      (unsigned long long)evidence->odd_keys,
-			      (unsigned long long)(evidence->keys + evidence->odd_keys));
+		return refuse_odd(verifying, evidence->keys, evidence->odd_keys, "children of contexts are no contexts");
+	if (evidence->placed + evidence->odd_placed >= KEYS_MIN &&
+	    is_too_odd(verifying, evidence->placed, evidence->odd_placed))
+		return refuse_odd(verifying, evidence->placed, evidence->odd_placed, "contexts have another size");
 	return true;
+}
+
+/* A deadline that has not come has its timer. */
+static bool verify_armed(struct verifying *verifying)
+{
+	const struct ct_scan *scan = verifying->scan;
+	uint64_t armed = 0, odd = 0;
+
+	if (scan->census->layout.context->is_timer_indirect)
+		return true;
+	for (size_t i = 0; i < scan->count; i++) {
+		if (!(scan->candidates[i].flags & CT_SEEN_TIMER))
+			continue;
+		armed += scan->candidates[i].is_armed;
+		odd += !scan->candidates[i].is_armed;
+	}
+	return armed + odd < KEYS_MIN || !is_too_odd(verifying, armed, odd) ||
+	       refuse_odd(verifying, armed, odd, "contexts with a deadline have no timer");
 }
 
 /* The timer of a deadline names its callback somewhere. @return its role; NONE when none of the roles is there. */
@@ -123,9 +155,8 @@ static bool verify_presence(struct verifying *verifying)
 	if (!evidence->goroutines)
 		return refuse(verifying, "its goroutines were not found");
 	if (evidence->whole_goroutines * 2 < evidence->goroutines)
-		return refuse(verifying, "%llu of %llu goroutines have no entry or no frame",
-			      (unsigned long long)(evidence->goroutines - evidence->whole_goroutines),
-			      (unsigned long long)evidence->goroutines);
+		return refuse_odd(verifying, evidence->whole_goroutines,
+				  evidence->goroutines - evidence->whole_goroutines, "goroutines have no entry");
 	if (!evidence->keys)
 		return refuse(verifying, "there is no context below another one to check it with");
 	if (!evidence->owners)
@@ -138,7 +169,8 @@ bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room)
 	bool is_known = ct_go_minor_is_known(scan->census->facts.minor);
 	struct verifying verifying = { .scan = scan, .reason = ret_reason, .room = room, .share = is_known ? 2 : 8 };
 
-	if (!verify_spans(&verifying) || !verify_goroutines(&verifying) || !verify_keys(&verifying))
+	if (!verify_spans(&verifying) || !verify_goroutines(&verifying) || !verify_keys(&verifying) ||
+	    !verify_armed(&verifying))
 		return false;
 	return is_known || (verify_presence(&verifying) && verify_timers(&verifying));
 }
