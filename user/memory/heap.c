@@ -151,12 +151,18 @@ struct span_walk {
 	uint64_t entries[CT_ARENA_PAGES];
 };
 
-/* From two collections ago to as far ahead as a collection during the reading makes it (src/runtime/mheap.go, sweepgen). */
+/*
+ * Two steps behind the heap at most, three ahead (src/runtime/mheap.go, sweepgen). The heap counts on while it is read:
+ * a program without memory collects several times meanwhile.
+ */
 static bool has_generation(const struct ct_heap *heap, const struct ct_object_span *span)
 {
-	int32_t ahead = (int32_t)(span->sweepgen - heap->sweepgen);
+	uint64_t now;
 
-	return ahead >= -2 && ahead <= 5;
+	if (span->sweepgen - heap->sweepgen + 2 <= 2 + 3)
+		return true;
+	return !ct_memory_read_word(heap->memory, heap->mheap + heap->layout->heap_sweepgen, &now) &&
+	       span->sweepgen - heap->sweepgen + 2 <= (uint32_t)now - heap->sweepgen + 2 + 3;
 }
 
 /* A header that says it begins at this page: what else does it say? States: dead, in use, manual (stacks). */

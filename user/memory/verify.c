@@ -91,7 +91,7 @@ static bool verify_keys(struct verifying *verifying)
 	return true;
 }
 
-/* A deadline that has not come has its timer. */
+/* A deadline that has not come has its timer; while a context is made or ends it has none, so only the lost are asked. */
 static bool verify_armed(struct verifying *verifying)
 {
 	const struct ct_scan *scan = verifying->scan;
@@ -100,7 +100,8 @@ static bool verify_armed(struct verifying *verifying)
 	if (scan->census->layout.context->is_timer_indirect)
 		return true;
 	for (size_t i = 0; i < scan->count; i++) {
-		if (!(scan->candidates[i].flags & CT_SEEN_TIMER))
+		if (!(scan->candidates[i].flags & CT_SEEN_TIMER) ||
+		    scan->candidates[i].seen.state != CT_OBSERVED_LOST)
 			continue;
 		armed += scan->candidates[i].is_armed;
 		odd += !scan->candidates[i].is_armed;
