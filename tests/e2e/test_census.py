@@ -11,35 +11,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import Failed, Skip, case, check, environment, main, note
+from e2e_census import Leaks, need_memory, run
 from e2e_go import DEFAULT, VERSIONS, build
-from e2e_process import Lines, Process, Target, demo
+from e2e_process import Target, demo
 
 STRIPPED = ("-trimpath", "-ldflags=-s -w")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
-
-
-class Leaks(Process):
-    """tests/targets/census_leaks: its only line is the truth; it ends with its input."""
-
-    def __init__(self, command):
-        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.lines = Lines(self.process.stdout)
-        with self.ended_on_failure():
-            self.truth = json.loads(self.lines.wait("the truth", lambda line: line.startswith("{"), 60))
-
-
-def run(*arguments, status=0, prefix=()):
-    line = [*prefix, environment("CTXTRACE_BIN"), *[str(word) for word in arguments]]
-    note("+ " + " ".join(line))
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
-    check(done.returncode == status, f"status {done.returncode}, not {status}: {done.stderr[-2000:]}")
-    return done
-
-
-def need_memory():
-    """Reading another process takes CAP_SYS_PTRACE, or the kernel's leave to read one's own."""
-    if os.geteuid() != 0:
-        raise Skip("reads the memory of processes that it did not start; root is needed")
 
 
 def expect_truth(report, truth):
@@ -99,6 +76,49 @@ for series, release in VERSIONS.items():
 @case("trimmed")
 def trimmed():
     exact(DEFAULT, STRIPPED)
+
+
+def renamed(version, new):
+    """A copy of the target whose build information names another release of the same length."""
+    content = pathlib.Path(build("./census_leaks", version)).read_bytes()
+    at = content.index(b"go" + version.encode(), content.index(b"\xff Go buildinf:\x08\x02"))
+    check(len(new) == len(version), f"{new} is longer or shorter than {version}")
+    directory = tempfile.TemporaryDirectory()
+    copy = pathlib.Path(directory.name) / "renamed"
+    copy.write_bytes(content[:at + 2] + new.encode() + content[at + 2 + len(version):])
+    copy.chmod(0o755)
+    return directory, copy
+
+
+@case("unknown_release")
+def unknown_release():
+    """One newer than the tables is judged when its memory proves the newest known layout; never under probes."""
+    need_memory()
+    for version in (DEFAULT, VERSIONS["1.27"]):
+        directory, copy = renamed(version, "1.28.0")
+        with directory, Leaks([copy]) as target:
+            report = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+            text = run("census", "-p", target.pid).stdout
+            expect_truth(report, target.truth)
+            check(report["target"]["layout"] == "verified by structure", f"target: {report['target']}")
+            check("go1.28.0, unknown, layout verified" in text.splitlines()[0], text)
+            check(max(map(len, text.splitlines())) <= 100, "a line is longer than 100 columns")
+            done = run("-p", target.pid, "-d", "1s", status=3)
+            check("go1.28.0" in done.stderr and "census" in done.stderr, done.stderr)
+
+
+@case("unknown_release_refused")
+def unknown_release_refused():
+    """One whose memory is laid out differently, or shows nothing to verify with, is refused in one sentence."""
+    need_memory()
+    for version, new in ((VERSIONS["1.21"], "1.28.00"), (VERSIONS["1.23"], "1.28.00"), (VERSIONS["1.24"], "1.28.00"),
+                         (VERSIONS["1.25"], "1.28.0")):
+        directory, copy = renamed(version, new)
+        with directory, Leaks([copy]) as target:
+            done = run("census", "-p", target.pid, status=3)
+        note(f"{version} as {new}: {done.stderr.strip()}")
+        check(not done.stdout, done.stdout[:300])
+        check(len(done.stderr.splitlines()) == 1 and "not known" in done.stderr, f"{version}: {done.stderr}")
 
 
 @case("unprivileged")

@@ -247,7 +247,12 @@ static bool is_code(const struct ct_census *census, uint64_t address)
 	return address >= census->facts.text && address < census->facts.etext;
 }
 
-#define ENTRY_ALIGN 16 /* of functions (cmd/link, funcAlign: 32 on amd64, 16 on arm64); a return address rarely is */
+/* Functions are aligned (funcAlign in src/cmd/link/internal/amd64/l.go and arm64/l.go), return addresses rarely are. */
+#if defined(__x86_64__)
+#define ENTRY_ALIGN 32
+#else
+#define ENTRY_ALIGN 16
+#endif
 
 /* Do the words of a goroutine fit together? The entry of one made for a foreign thread is not set. */
 static bool is_sound(const struct ct_census *census, const uint8_t *g)
@@ -291,7 +296,8 @@ static void weigh_listed(struct ct_scan *scan, const uint8_t *g, bool is_first)
 	uint32_t status = ct_goroutine_status(layout, g);
 
 	if (is_first && status != CT_GOROUTINE_DEAD)
-		scan->evidence.has_odd_main = ct_load64(g + layout->goid) != 1 || !ct_load64(g + layout->start_pc);
+		scan->evidence.has_odd_main = ct_load64(g + layout->goid) != 1 || !is_sound(scan->census, g) ||
+					      !ct_load64(g + layout->start_pc);
 	if (has_stack(scan, g))
 		weigh(scan, g);
 	else

@@ -371,7 +371,8 @@ int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct 
 	if (!is_same_span(&after, &view->span) || after.alloc_bits != view->span.alloc_bits)
 		return -EAGAIN;
 	view->is_swept = is_swept(heap, &view->span) && is_swept(heap, &after);
-	view->is_counted = allocated_in(view) == view->span.allocated || view->span.allocated != after.allocated;
+	view->live = allocated_in(view);
+	view->is_counted = view->live == view->span.allocated || view->span.allocated != after.allocated;
 	return 0;
 }
 

@@ -78,7 +78,8 @@ struct ct_heap {
 struct ct_span_view {
 	struct ct_span span; /**< As read just before the copy. */
 	bool is_swept;	     /**< The bits are those of the last collection. */
-	bool is_counted;     /**< As many elements are allocated as the span says. */
+	uint32_t live;	     /**< Elements allocated by the bits and freeindex... */
+	bool is_counted;     /**< ... are as many as the span says. */
 	uint8_t bits[CT_SPAN_BYTES_MAX / 8 / 8];
 	_Alignas(8) uint8_t data[CT_SPAN_BYTES_MAX];
 };

@@ -31,28 +31,11 @@ struct visiting {
 	uint64_t visited;
 };
 
-#define PLACES_MAX 1024
-
-/*
- * Is an object that an itab calls a context of this type of its type's size? One that was made or has ended since the
- * contexts were read is so all the same.
- */
+/* One that was made or has ended since the contexts were read is of its size all the same. */
 static void weigh_place(struct ct_scan *scan, uint64_t address, uint8_t concrete)
 {
-	const struct ct_census *census = scan->census;
-	const struct ct_context_layout *layout = census->layout.context;
-	uint8_t class = concrete == CT_CONCRETE_CANCEL ? layout->cancel_class : layout->timer_class;
-	struct ct_span span;
-
-	if (concrete != CT_CONCRETE_CANCEL && concrete != CT_CONCRETE_TIMER && concrete != CT_CONCRETE_AFTER_FUNC)
-		return;
-	if (scan->evidence.placed + scan->evidence.odd_placed >= PLACES_MAX ||
-	    ct_heap_span_at(&census->heap, address, &span))
-		return; // freed since, or not to be read: says nothing
-	if (span.element_bytes == class && (address - span.start) % class == 0)
-		scan->evidence.placed++;
-	else
-		scan->evidence.odd_placed++;
+	if (concrete == CT_CONCRETE_CANCEL || concrete == CT_CONCRETE_TIMER || concrete == CT_CONCRETE_AFTER_FUNC)
+		ct_weigh_size(scan, &scan->evidence.linked, address, kind_of(concrete));
 }
 
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */

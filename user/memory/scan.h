@@ -67,7 +67,10 @@ struct ct_evidence {
 	bool has_odd_main;		/**< The first goroutine is not the one that runs main. */
 	uint64_t counted, odd_counted;	/**< Spans with as many live elements as they say, and others. */
 	uint64_t keys, odd_keys;	/**< Of children maps: live contexts, and what the library never makes. */
-	uint64_t placed, odd_placed;	/**< Parents and children of the size of their type, and of another one. */
+	struct ct_sized {
+		uint64_t sound, odd;
+	} linked, owned;		/**< Of the size of their type, and of another: parents and children; what cancel
+					     functions name. */
 	uint64_t owners;		/**< Cancel functions that name a live context. */
 };
 
@@ -127,6 +130,9 @@ int ct_scan_judge(struct ct_scan *scan);
  * @return true; or false with a sentence that says what does not fit.
  */
 bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
+
+/** Weigh whether an object that is told to be a context of a kind has the size of such. */
+void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind);
 
 /** src/runtime/runtime2.go: _Gidle, _Grunning, _Gwaiting, _Gdead. */
 #define CT_GOROUTINE_IDLE 0

@@ -15,9 +15,12 @@
 #include <stdio.h>
 
 #define SPANS_MIN 8 /* a program that prints a line has 30 */
+#define COUNTS_MIN 4
 #define KEYS_MIN 8  /* fewer may all have ended while they were read */
 #define TIMERS_MAX 16
 #define TIMER_WORDS 16 /* time.Timer is 72 to 120 bytes (src/time/sleep.go, src/runtime/time.go) */
+
+#define SIZED_MAX 1024 /* each costs some reads */
 
 struct verifying {
 	struct ct_scan *scan;
@@ -25,6 +28,21 @@ struct verifying {
 	size_t room;
 	unsigned int share; /* one odd one in so many contradicts the layout */
 };
+
+void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind)
+{
+	const struct ct_census *census = scan->census;
+	const struct ct_context_layout *layout = census->layout.context;
+	uint8_t class = kind == CT_KIND_CANCEL ? layout->cancel_class : layout->timer_class;
+	struct ct_span span;
+
+	if (sized->sound + sized->odd >= SIZED_MAX || ct_heap_span_at(&census->heap, address, &span))
+		return; // freed since, or not to be read: says nothing
+	if (span.element_bytes == class && (address - span.start) % class == 0)
+		sized->sound++;
+	else
+		sized->odd++;
+}
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct verifying *verifying, const char *format, ...)
 {
@@ -57,7 +75,8 @@ static bool verify_spans(struct verifying *verifying)
 				  "spans of its heap do not fit together");
 	if (count < SPANS_MIN)
 		return refuse(verifying, "its heap has no more than %llu spans in use", (unsigned long long)count);
-	if (is_too_odd(verifying, evidence->counted, evidence->odd_counted))
+	if (evidence->counted + evidence->odd_counted >= COUNTS_MIN &&
+	    is_too_odd(verifying, evidence->counted, evidence->odd_counted))
 		return refuse_odd(verifying, evidence->counted, evidence->odd_counted,
 				  "spans have another number of live elements than they say");
 	return true;
@@ -78,6 +97,13 @@ static bool verify_goroutines(struct verifying *verifying)
 	return true;
 }
 
+static bool verify_sizes(struct verifying *verifying, const struct ct_sized *sized)
+{
+	if (sized->sound + sized->odd >= KEYS_MIN && is_too_odd(verifying, sized->sound, sized->odd))
+		return refuse_odd(verifying, sized->sound, sized->odd, "contexts have another size");
+	return true;
+}
+
 static bool verify_keys(struct verifying *verifying)
 {
 	const struct ct_evidence *evidence = &verifying->scan->evidence;
@@ -85,10 +111,7 @@ static bool verify_keys(struct verifying *verifying)
 	if (evidence->keys + evidence->odd_keys >= KEYS_MIN &&
 	    is_too_odd(verifying, evidence->keys, evidence->odd_keys))
 		return refuse_odd(verifying, evidence->keys, evidence->odd_keys, "children of contexts are no contexts");
-	if (evidence->placed + evidence->odd_placed >= KEYS_MIN &&
-	    is_too_odd(verifying, evidence->placed, evidence->odd_placed))
-		return refuse_odd(verifying, evidence->placed, evidence->odd_placed, "contexts have another size");
-	return true;
+	return verify_sizes(verifying, &evidence->linked) && verify_sizes(verifying, &evidence->owned);
 }
 
 /* A deadline that has not come has its timer; while a context is made or ends it has none, so only the lost are asked. */
