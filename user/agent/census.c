@@ -4,9 +4,12 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
+#include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
 #include "base/time.h"
+#include "memory/facts.h"
+#include "memory/image_writer.h"
 #include "provider/target.h"
 
 #include <errno.h>
@@ -22,6 +25,21 @@
 static void nothing_to_drain(void *opaque)
 {
 	(void)opaque;
+}
+
+/* --record: what is read is kept too, so that it can be judged again. */
+static int keep_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_scanner *scanner = &live->scanner;
+
+	if (!live->options->record)
+		return 0;
+	scanner->writer = ct_image_writer_new(ct_pipeline_keep, live->pipeline);
+	if (!scanner->writer)
+		return ct_error_set(reterr, -ENOMEM, "no memory to record what is read");
+	ct_census_listen(scanner->census, ct_image_writer_listener(scanner->writer));
+	ct_census_facts_tell(ct_census_facts(scanner->census), ct_clock_ns(), ct_pipeline_keep, live->pipeline);
+	return 0; // a recording that cannot be written is told in the end
 }
 
 static int read_memory(struct ct_live *live, struct ct_error *reterr)
@@ -54,17 +72,27 @@ static void warn_incomplete(const struct ct_live *live)
 		fprintf(stderr, "ctxtrace: the memory could not be read completely: %s\n", live->scanner.reason);
 }
 
+static void warn_cut(const struct ct_live *live)
+{
+	const struct ct_image_writer *writer = live->scanner.writer;
+
+	if (writer && ct_image_writer_error(writer) == -EOVERFLOW && !live->options->is_quiet)
+		fprintf(stderr,
+			"ctxtrace: more memory was read than a recording keeps: replay will tell what was found now\n");
+}
+
 static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error))
+	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error) || read_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");
 		return -CT_STATUS_ATTACH;
 	}
 	warn_incomplete(live);
+	warn_cut(live);
 	return ct_conclude(live->pipeline, outputs);
 }
 
