@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from e2e import Failed, Skip, case, check, environment, main, note
 from e2e_census import Leaks, need_memory, run
 from e2e_go import DEFAULT, VERSIONS, build
-from e2e_process import Target, demo
+from e2e_process import Target
 
 STRIPPED = ("-trimpath", "-ldflags=-s -w")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
@@ -206,9 +206,6 @@ def starved_leak():
 
 @case("refused")
 def refused():
-    with demo("service") as target:
-        done = run("census", "-p", target.pid, status=3)
-    check(not done.stdout and len(done.stderr.splitlines()) == 1 and "Go program" in done.stderr, done.stderr)
     done = run("census", status=2)
     check("census -p PID" in done.stderr and not done.stdout, done.stderr)
     done = run("census", "-p", os.getpid(), "--min-age", "3s", status=2)

@@ -4,6 +4,9 @@ add_executable(census_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/census_tool.c)
 target_link_libraries(census_tool PRIVATE ctxtrace_probe)
 ctxtrace_unit(memory_image ctxtrace_probe)
 target_include_directories(test_memory_image PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
+ctxtrace_unit(memory_census ctxtrace_probe)
+target_sources(test_memory_census PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support/go_heap.c)
+target_include_directories(test_memory_census PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 
 # The layout tables against what compilers say.
 add_executable(layout_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/layout_tool.c)

@@ -34,6 +34,7 @@ struct ct_census_context {
 	uint8_t parent_kind;	/**< As in CREATE. */
 	uint8_t state;		/**< enum ct_observed_state. */
 	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
+	uint16_t hops;		/**< Links on the way to `parent`; UINT16_MAX means that or more. */
 	bool is_in_flux;	/**< UNDECIDED only because the memory was changing while it was read. */
 };
 
@@ -46,6 +47,7 @@ struct ct_census_result {
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
 	uint32_t lost;	      /**< Contexts in state LOST. */
 	bool is_refused;      /**< The memory contradicts the layout, or has not proven an unknown one: nothing is told. */
+	bool is_torn;	      /**< A children map changed while it was read: contexts may be missing. */
 	bool is_complete;     /**< False: something could not be read; nothing may be concluded from absence. */
 	char reason[160];     /**< Why incomplete, for a person. */
 };
@@ -72,6 +74,13 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
 		   struct ct_error *reterr);
 
+/**
+ * The same for a C program that uses libctxtrace-context.
+ *
+ * @param address  Of the library's constant in the process (ctxtrace/context_census.h).
+ */
+int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr);
+
 /** Is the release one of the known ones? Else the newest known layout is tried, and verified in each reading. */
 bool ct_census_is_known_release(const struct ct_census *census);
 
@@ -83,6 +92,9 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 
 /** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
 void ct_census_bound(struct ct_census *census, uint64_t cost);
+
+/** As ct_heap_look_at(), for tests. */
+void ct_census_look_at(struct ct_census *census, uint64_t first, uint64_t last);
 
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);

@@ -9,8 +9,9 @@
 #define SLOTS_PER_CANDIDATE 256
 #define SLOTS_LEAST (UINT64_C(1) << 22)
 
-#define HOPS_MAX 4096
+#define HOPS_MAX UINT16_MAX
 #define HOPS_PER_CONTEXT 256
+#define HOPS_LEAST (UINT64_C(1) << 18) /* a few contexts on a chain that has grown for days */
 #define BREATHE 4096
 
 static uint8_t kind_of(uint8_t concrete)
@@ -158,6 +159,7 @@ static bool climb_one(struct ct_scan *scan, struct climb *climb)
 	itab = ct_itabs_look(&census->itabs, words[0]);
 	if (itab.interface != CT_INTERFACE_CONTEXT)
 		return false;
+	seen->hops += seen->hops < UINT16_MAX;
 	if (!is_link(itab.concrete)) {
 		set_parent(census, seen, itab.concrete, words[1]);
 		return false;
@@ -211,7 +213,7 @@ int ct_scan_parents(struct ct_scan *scan)
 	climbs = collect_climbs(scan, &count);
 	if (!climbs)
 		return -ENOMEM;
-	hops = (uint64_t)count * HOPS_PER_CONTEXT;
+	hops = HOPS_LEAST + (uint64_t)count * HOPS_PER_CONTEXT;
 	for (int round = 0; round < HOPS_MAX && count && hops >= count; round++) {
 		qsort(climbs, count, sizeof(*climbs), by_link);
 		hops -= count;
