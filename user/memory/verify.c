@@ -14,7 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SPANS_MIN 8 /* a program that prints a line has 30 */
+#define SPANS_MIN 4 /* a program that prints a line has 30 */
 #define COUNTS_MIN 4
 #define KEYS_MIN 8  /* fewer may all have ended while they were read */
 #define TIMERS_MAX 16
