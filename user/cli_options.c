@@ -113,6 +113,7 @@ static int set_why(struct ct_options *options, const char *value, struct ct_erro
 	}
 FLAG_SETTER(with_tree)
 FLAG_SETTER(no_goroutines)
+FLAG_SETTER(with_stop)
 FLAG_SETTER(is_strict)
 FLAG_SETTER(is_verbose)
 FLAG_SETTER(is_quiet)
@@ -139,6 +140,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "the process to watch" },
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE | CENSUS, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
+	{ CT_OPTION_WHAT, 269, "stop", NULL, CENSUS, set_with_stop,
+	  "`census`: stop the process for one exact reading" },
 	{ CT_OPTION_WHAT, 270, "watch", "T", CENSUS, set_watch,
 	  "`census`: read again every T (\"10s\") and show what grows" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
@@ -148,7 +151,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
 	  "where the report goes; default standard output" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
-	  "keep the event stream (census: memory too); `replay FILE`: the same report" },
+	  "keep the event stream, census: memory too; `replay FILE` tells it again" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },

@@ -74,6 +74,17 @@ static bool has_class_size(const struct ct_heap_layout *layout, const uint8_t *h
 	return class < sizeof(class_bytes) / sizeof(class_bytes[0]) && span->element_bytes == class_bytes[class];
 }
 
+/* Is this mspan one of stacks? The runtime itself keeps account of what is in use there. */
+static bool parse_manual(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
+{
+	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
+
+	span->start = ct_load64(header + CT_SPAN_START);
+	span->bytes = pages * CT_GO_PAGE_BYTES;
+	return header[layout->state] == SPAN_MANUAL && span->start % CT_GO_PAGE_BYTES == 0 && pages &&
+	       pages <= SPAN_PAGES_MAX;
+}
+
 /* One of small elements? */
 static bool take_small(const struct ct_object_span *any, struct ct_span *span)
 {
@@ -153,6 +164,8 @@ struct span_walk {
 	const struct ct_heap *heap;
 	int (*visit)(void *opaque, const struct ct_object_span *span);
 	void *opaque;
+	bool (*parse)(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span);
+	struct ct_heap *weighed; /* gets the numbers of sound and of odd headers; NULL nobody does */
 	uint64_t sound, odd, unread;
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
@@ -186,6 +199,21 @@ static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struc
 		walk->unread++;
 }
 
+/* A header in use that makes no sense may just be made ready. @return 0 or negative errno. */
+static int weigh_again(struct span_walk *walk, uint64_t header, uint8_t *bytes, struct ct_object_span *span,
+		       bool *is_parsed)
+{
+	int rc = 0;
+
+	for (int tries = 0; tries < 3 && !*is_parsed && !rc && bytes[walk->heap->layout->state] == SPAN_IN_USE; tries++) {
+		rc = ct_memory_read(walk->heap->memory, header, bytes, CT_SPAN_HEADER_BYTES);
+		*is_parsed = !rc && walk->parse(walk->heap->layout, bytes, span);
+	}
+	if (!rc)
+		weigh_span(walk, bytes, span, *is_parsed);
+	return rc;
+}
+
 /* `ret_end`: where the span that begins at this page ends; untouched when none does. */
 static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, uint64_t *ret_end)
 {
@@ -196,16 +224,14 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, ui
 
 	if (rc)
 		return rc == -EFAULT ? 0 : rc;
-	is_parsed = parse_any(walk->heap->layout, bytes, &span);
+	is_parsed = walk->parse(walk->heap->layout, bytes, &span);
 	if (span.start != page)
 		return 0;
-	for (int tries = 0; tries < 3 && !is_parsed && bytes[walk->heap->layout->state] == SPAN_IN_USE; tries++) {
-		rc = ct_memory_read(walk->heap->memory, header, bytes, sizeof(bytes)); // it was being made ready
+	if (walk->weighed) {
+		rc = weigh_again(walk, header, bytes, &span, &is_parsed);
 		if (rc)
 			return rc == -EFAULT ? 0 : rc;
-		is_parsed = parse_any(walk->heap->layout, bytes, &span);
 	}
-	weigh_span(walk, bytes, &span, is_parsed);
 	if (!is_parsed)
 		return 0;
 	*ret_end = span.start + span.bytes;
@@ -233,21 +259,19 @@ static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 	return rc == -EFAULT ? -EPROTO : rc;
 }
 
-/* `weighed` gets the numbers of sound and of odd headers; NULL is fine. */
-static int each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
-		     void *opaque, struct ct_heap *weighed)
+static int each_span(const struct span_walk *like)
 {
-	struct span_walk *walk = calloc(1, sizeof(*walk));
+	struct span_walk *walk = malloc(sizeof(*walk));
 	int rc = walk ? 0 : -ENOMEM;
 
 	if (walk)
-		*walk = (struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque };
-	for (size_t i = 0; !rc && i < heap->arena_count; i++)
-		rc = visit_arena(walk, &heap->arenas[i]);
-	if (walk && weighed) {
-		weighed->sound_spans = walk->sound;
-		weighed->odd_spans = walk->odd;
-		weighed->unread_spans = walk->unread;
+		*walk = *like;
+	for (size_t i = 0; !rc && i < like->heap->arena_count; i++)
+		rc = visit_arena(walk, &like->heap->arenas[i]);
+	if (walk && walk->weighed) {
+		walk->weighed->sound_spans = walk->sound;
+		walk->weighed->odd_spans = walk->odd;
+		walk->weighed->unread_spans = walk->unread;
 	}
 	free(walk);
 	return rc;
@@ -256,7 +280,13 @@ static int each_span(const struct ct_heap *heap, int (*visit)(void *opaque, cons
 int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
 		      void *opaque)
 {
-	return each_span(heap, visit, opaque, NULL);
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_any });
+}
+
+int ct_heap_each_stack_span(const struct ct_heap *heap,
+			    int (*visit)(void *opaque, const struct ct_object_span *span), void *opaque)
+{
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_manual });
 }
 
 /* The spans of chosen sizes, while they are listed. */
@@ -295,7 +325,7 @@ void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last)
 	heap->arena_end = arena_index(last) + 1;
 }
 
-int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
+int ct_heap_load_arenas(struct ct_heap *heap)
 {
 	uint64_t table, sweepgen;
 	int rc = ct_memory_read_word(heap->memory, heap->mheap + heap->layout->heap_arenas, &table);
@@ -314,7 +344,19 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	if (rc)
 		return rc;
 	qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), by_base);
-	rc = each_span(heap, list_span, &(struct listing){ heap, sizes }, heap);
+	return 0;
+}
+
+int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
+{
+	int rc = ct_heap_load_arenas(heap);
+
+	if (!rc)
+		rc = each_span(&(struct span_walk){ .heap = heap,
+						    .visit = list_span,
+						    .opaque = &(struct listing){ heap, sizes },
+						    .parse = parse_any,
+						    .weighed = heap });
 	if (rc)
 		return rc;
 	if (heap->span_count) // without one there is no array either
