@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ctxtrace census`: contexts of known fates, found in memory to the object, without a probe."""
+import functools
 import json
 import os
 import pathlib
@@ -62,29 +63,42 @@ def exact(version=DEFAULT, flags=()):
         expect_truth(report, target.truth)
 
 
-@case("go1.26")
-def go1_26():
-    exact()
+SHAPES = {
+    "plain": (),
+    "stripped": ("-ldflags=-s -w",),
+    "pie": ("-buildmode=pie",),
+    "pie_stripped": ("-buildmode=pie", "-ldflags=-s -w"),
+    "external": ("-ldflags=-linkmode=external",),
+}
 
 
-@case("go1.21_stripped")
-def go1_21_stripped():
-    exact(VERSIONS["1.21"], STRIPPED)
+def figures(target):
+    """What one reading costs, from the tool that does nothing else."""
+    tool = pathlib.Path(environment("E2E_BUILD")) / "tests" / "unit" / "census_tool"
+    done = subprocess.run([tool, "-n", "3", str(target.pid)], capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
 
 
-@case("go1.23")
-def go1_23():
-    exact(VERSIONS["1.23"])
+def every_shape(version):
+    """Contexts of known fates, to the object, however the program was linked; and below TODO what was made there."""
+    need_memory()
+    for shape, flags in SHAPES.items():
+        with Leaks([build("./census_leaks", version, flags)]) as target:
+            report = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+            expect_truth(report, target.truth)
+            cost = figures(target)
+            below_todo = sum(group["count"] for group in cost["groups"] if group["parent"] == "todo")
+            check(below_todo == target.truth["todo"], f"{below_todo} below TODO: {cost['groups']}")
+            note(f"| {version} | {shape} | {cost['live']} | {cost['ms']} ms | {cost['read_bytes'] / 1e6:.1f} MB |")
 
 
-@case("go1.25_pie")
-def go1_25_pie():
-    exact(VERSIONS["1.25"], ("-buildmode=pie",))
+for series, release in VERSIONS.items():
+    case(f"go{series}")(functools.partial(every_shape, release))
 
 
-@case("go1.27_pie_stripped")
-def go1_27_pie_stripped():
-    exact(VERSIONS["1.27"], ("-buildmode=pie", *STRIPPED))
+@case("trimmed")
+def trimmed():
+    exact(DEFAULT, STRIPPED)
 
 
 @case("unprivileged")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Go program that knows exactly what it made: the report must say the same."""
+import functools
 import pathlib
 import sys
 
@@ -29,29 +30,8 @@ def counted(version, flags=(), env=None, options=()):
                   f"kinds by site {kinds} are not {truth['kinds']}")
 
 
-@case("go1.21")
-def go1_21():
-    counted(VERSIONS["1.21"])
-
-
-@case("go1.23")
-def go1_23():
-    counted(VERSIONS["1.23"])
-
-
-@case("go1.25")
-def go1_25():
-    counted(VERSIONS["1.25"])
-
-
-@case("go1.26")
-def go1_26():
-    counted(DEFAULT)
-
-
-@case("go1.27")
-def go1_27():
-    counted(VERSIONS["1.27"])
+for series, release in VERSIONS.items():
+    case(f"go{series}")(functools.partial(counted, release))
 
 
 @case("pie_stripped")

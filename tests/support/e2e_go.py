@@ -11,8 +11,10 @@ from e2e import Failed, Skip, check, environment, note
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "targets"
 DEFAULT = "1.26.8"
-# One of each series the provider knows, at its last patch release known to the module proxy.
-VERSIONS = {"1.21": "1.21.13", "1.23": "1.23.12", "1.24": "1.24.13", "1.25": "1.25.7", "1.26": "1.26.8", "1.27": "1.27.3"}
+# Every series ctxtrace knows, at its last patch release known to the module proxy.
+VERSIONS = {"1.17": "1.17.13", "1.18": "1.18.10", "1.19": "1.19.13", "1.20": "1.20.14", "1.21": "1.21.13",
+            "1.22": "1.22.12", "1.23": "1.23.12", "1.24": "1.24.13", "1.25": "1.25.7", "1.26": "1.26.8",
+            "1.27": "1.27.3"}
 NOT_TO_BE_HAD = ("dial tcp", "no such host", "i/o timeout", "connection refused", "toolchain not available",
                  "TLS handshake", "proxyconnect", "403 Forbidden")
 
@@ -41,10 +43,24 @@ def _fingerprint(directory, *words):
     return digest.hexdigest()[:16]
 
 
-def run_go(arguments, version=DEFAULT, directory=SOURCES):
-    """@return what it said on standard error; Skip when the toolchain or a module cannot be fetched."""
+def minor(version):
+    return int(version.split(".")[1])
+
+
+def _environment(version):
+    """The go command at hand runs any toolchain, but each old one has a quirk in a place it was not made for."""
     env = dict(os.environ, GOTOOLCHAIN="go" + version, GOWORK="off", GOFLAGS="-buildvcs=false")
     env.setdefault("HOME", "/root")
+    if minor(version) < 18:
+        env["GOFLAGS"] = "-mod=readonly"  # the default; it does not know -buildvcs, and empty asks `go env -w`
+    if minor(version) == 19:
+        env["GODEBUG"] = "goindex=0"  # else it finds no standard library inside the module cache
+    return env
+
+
+def run_go(arguments, version=DEFAULT, directory=SOURCES):
+    """@return what it said on standard error; Skip when the toolchain or a module cannot be fetched."""
+    env = _environment(version)
     line = [find_go(), *arguments]
     note(f"+ GOTOOLCHAIN=go{version} " + " ".join(line))
     done = subprocess.run(line, cwd=directory, env=env, capture_output=True, text=True, timeout=900, check=False)

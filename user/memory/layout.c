@@ -43,17 +43,17 @@ static const struct ct_context_layout context_layouts[] = {
 };
 
 static const struct ct_goroutine_layout goroutine_layouts[] = {
-	{ .minor_from = 26, .minor_to = 27, .status = 144, .goid = 152, .start_pc = 304,
-	  .sched_bp = 96, .defer_link = 32 },
-	{ .minor_from = 25, .minor_to = 25, .status = 144, .goid = 152, .start_pc = 296,
-	  .sched_bp = 96, .defer_link = 32 },
-	{ .minor_from = 23, .minor_to = 24, .status = 152, .goid = 160, .start_pc = 304,
-	  .sched_bp = 104, .defer_link = 32 },
-	{ .minor_from = 22, .minor_to = 22, .status = 144, .goid = 152, .start_pc = 296,
-	  .sched_bp = 104, .defer_link = 32 },
-	{ .minor_from = 21, .minor_to = 21, .status = 144, .goid = 152, .start_pc = 296,
-	  .sched_bp = 104, .defer_link = 40 },
-	{ .minor_from = 17, .minor_to = 20, .status = 144, .goid = 152, .start_pc = 312,
+	{ .minor_from = 26, .minor_to = 27, .status = 144, .goid = 152, .parent_goid = 280, .gopc = 288,
+	  .start_pc = 304, .sched_bp = 96, .defer_link = 32 },
+	{ .minor_from = 25, .minor_to = 25, .status = 144, .goid = 152, .parent_goid = 272, .gopc = 280,
+	  .start_pc = 296, .sched_bp = 96, .defer_link = 32 },
+	{ .minor_from = 23, .minor_to = 24, .status = 152, .goid = 160, .parent_goid = 280, .gopc = 288,
+	  .start_pc = 304, .sched_bp = 104, .defer_link = 32 }, // g.syscallbp
+	{ .minor_from = 22, .minor_to = 22, .status = 144, .goid = 152, .parent_goid = 272, .gopc = 280,
+	  .start_pc = 296, .sched_bp = 104, .defer_link = 32 },
+	{ .minor_from = 21, .minor_to = 21, .status = 144, .goid = 152, .parent_goid = 272, .gopc = 280,
+	  .start_pc = 296, .sched_bp = 104, .defer_link = 40 },
+	{ .minor_from = 17, .minor_to = 20, .status = 144, .goid = 152, .gopc = 296, .start_pc = 312,
 	  .sched_bp = 104, .defer_link = 40 },
 };
 

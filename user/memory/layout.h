@@ -40,6 +40,8 @@ struct ct_goroutine_layout {
 	uint16_t status, goid, start_pc;
 	uint8_t sched_bp;
 	uint8_t defer_link;
+	uint16_t parent_goid; /**< 0: this release has none. */
+	uint16_t gopc;
 };
 
 /** Fields that never moved. */
@@ -62,6 +64,10 @@ struct ct_go_layout {
 	const struct ct_context_layout *context;
 	const struct ct_goroutine_layout *goroutine;
 };
+
+/** First and last release, as 1.N, of the tables. */
+#define CT_GO_MINOR_OLDEST 17
+#define CT_GO_MINOR_NEWEST 27
 
 /** Layout of Go 1.`minor`. @return 0 or -EOPNOTSUPP. */
 int ct_go_layout_find(unsigned int minor, struct ct_go_layout *ret_layout);

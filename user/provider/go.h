@@ -6,19 +6,19 @@
 #include "provider/target.h"
 
 #define CT_GO_PROPAGATE		"context.(*cancelCtx).propagateCancel"
+#define CT_GO_PROPAGATE_OLD	"context.propagateCancel" /* up to 1.20: a function, no method */
 #define CT_GO_CANCEL		"context.(*cancelCtx).cancel"
 #define CT_GO_CANCEL_TIMER	"context.(*timerCtx).cancel"
 #define CT_GO_CANCEL_AFTER_FUNC "context.(*afterFuncCtx).cancel"
 
-/** Offsets of a span of Go releases, 1.`first` to 1.`last`. */
-struct ct_go_release {
-	unsigned int first, last;
-	uint32_t goid, parent_goid, gopc, startpc;	    /**< runtime.g */
-	uint32_t heap_arenas, arena_spans, span_elem_bytes; /**< mheap.arenas, heapArena.spans, mspan.elemsize */
-};
+/** First release, as 1.N, in which creation is a method, after_func contexts exist and roots have types of their own. */
+#define CT_GO_MINOR_METHOD 21
 
-/** @return the offsets of a release, or NULL: unknown, refuse. */
-const struct ct_go_release *ct_go_release_of(const struct ct_go_version *version);
+/** Name of the function every creation passes. */
+static inline const char *ct_go_propagate(const struct ct_go_version *version)
+{
+	return version->minor < CT_GO_MINOR_METHOD ? CT_GO_PROPAGATE_OLD : CT_GO_PROPAGATE;
+}
 
 /** Refuse a release that is not in the table, with a sentence that says which are. @return 0 or -EOPNOTSUPP. */
 int ct_go_check_release(const struct ct_target *target, struct ct_error *reterr);
@@ -43,3 +43,10 @@ int ct_go_find_start_nano(struct ct_binary *binary, uint64_t *ret_address);
 
 /** Address, as linked, of runtime.mheap_. @return 0 or -ENOENT. */
 int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address);
+
+/**
+ * Addresses, as linked, of context.background and context.todo: up to Go 1.20 both roots are of one type.
+ *
+ * @return 0 or -ENOENT.
+ */
+int ct_go_find_roots(struct ct_binary *binary, uint64_t *ret_background, uint64_t *ret_todo);

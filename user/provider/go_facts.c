@@ -4,16 +4,13 @@
 
 #include "base/time.h"
 #include "ctxtrace/event.h"
+#include "memory/layout.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-/* Layout of package context, Go 1.21 and newer (src/context/context.go), and of g.sched (56) + gobuf.ctxt (24). */
-#define CONTEXT_ERR	 48 /* cancelCtx.err */
-#define CONTEXT_DEADLINE 88 /* timerCtx.deadline */
-#define G_SCHED_CTXT	 80
-#define ARENA_BASE	 0x800000000000 /* arenaBaseOffset on amd64, negated (src/runtime/malloc.go) */
+#define MINOR_CAUSE 20 /* cancel methods are given a cause, from this release on */
 
 /* A type is found through one of the interfaces the program stores it in. */
 static const struct {
@@ -29,6 +26,7 @@ static const struct {
 	{"context.stopCtx", CT_GO_TYPE_STOP_CTX, {"context.Context"}},
 	{"context.backgroundCtx", CT_KIND_BACKGROUND, {"context.Context"}},
 	{"context.todoCtx", CT_KIND_TODO, {"context.Context"}},
+	{"context.emptyCtx", CT_KIND_BACKGROUND, {"context.Context"}}, // up to 1.20 TODO too: the pointer tells
 	{"context.deadlineExceededError", CT_GO_TYPE_DEADLINE_EXCEEDED, {"error"}},
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -40,9 +38,11 @@ static const struct {
 	{CT_CALLER_TIMER_CANCEL, CT_GO_CANCEL_TIMER},
 	{CT_CALLER_AFTER_FUNC_CANCEL, CT_GO_CANCEL_AFTER_FUNC},
 	{CT_CALLER_PROPAGATE, CT_GO_PROPAGATE},
+	{CT_CALLER_PROPAGATE, CT_GO_PROPAGATE_OLD},
 	{CT_CALLER_WITH_DEADLINE, "context.WithDeadlineCause"},
 	{CT_CALLER_CANCEL, CT_GO_CANCEL},
 	{CT_CALLER_WATCHER, "context.(*cancelCtx).propagateCancel.func2"},
+	{CT_CALLER_WATCHER, "context.propagateCancel.func1"}, // up to 1.20
 	{CT_CALLER_FOREIGN, "context.(*cancelCtx).propagateCancel.func1"},
 };
 
@@ -100,15 +100,19 @@ static int set_types(struct ct_binary *binary, uint64_t bias, struct ct_go_confi
 	return rc;
 }
 
-static void set_callers(struct ct_binary *binary, uint64_t bias, struct ct_go_config *config)
+static void set_callers(struct ct_binary *binary, const struct ct_go_version *version, uint64_t bias,
+			struct ct_go_config *config)
 {
-	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
-		struct ct_function function;
+	struct ct_function function;
 
+	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++)
 		if (ct_binary_find(binary, callers[i].function, &function, 1) > 0 && function.end)
 			config->callers[callers[i].caller] =
 				(struct ct_range){function.start + bias, function.end + bias};
-	}
+	if (version->minor < CT_GO_MINOR_METHOD && ct_binary_find(binary, "context.WithDeadline", &function, 1) > 0 &&
+	    function.end)
+		config->callers[CT_CALLER_WITH_DEADLINE] =
+			(struct ct_range){function.start + bias, function.end + bias};
 }
 
 /*
@@ -138,7 +142,23 @@ static int set_clock(struct ct_target *target, uint64_t bias, struct ct_go_confi
 	return 0;
 }
 
-static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_release *release,
+/* Up to 1.20 Background and TODO are of one type: two pointers, set before the first instruction of main. */
+static int set_roots(struct ct_target *target, uint64_t bias, struct ct_go_config *config, struct ct_plan *plan)
+{
+	uint64_t background, todo;
+
+	if (ct_target_go_version(target)->minor >= CT_GO_MINOR_METHOD)
+		return 0;
+	if (ct_go_find_roots(ct_target_binary(target), &background, &todo))
+		return ct_plan_refuse(plan, "context.todo", "not found: TODO counts as Background");
+	if (ct_target_read(target, background + bias, &config->background, sizeof(config->background)))
+		config->background = 0;
+	if (ct_target_read(target, todo + bias, &config->todo, sizeof(config->todo)))
+		config->todo = 0;
+	return 0;
+}
+
+static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_layout *layout,
 		    struct ct_go_config *config, struct ct_plan *plan)
 {
 	uint64_t address, arenas = 0;
@@ -146,42 +166,49 @@ static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_
 	if (ct_go_find_heap(ct_target_binary(target), &address))
 		return ct_plan_refuse(plan, "runtime.mheap_",
 				      "not found: only a goroutine's first captured context is seen");
-	if (ct_target_read(target, address + bias + release->heap_arenas, &arenas, sizeof(arenas)))
+	if (ct_target_read(target, address + bias + layout->heap->heap_arenas, &arenas, sizeof(arenas)))
 		arenas = 0;
 	config->heap_arenas = arenas;
-	config->heap_base = ARENA_BASE;
-	config->arena_spans = release->arena_spans;
-	config->span_elem_bytes = release->span_elem_bytes;
+	config->heap_base = CT_ARENA_BASE;
+	config->arena_spans = layout->heap->arena_spans;
+	config->span_elem_bytes = layout->heap->element_bytes;
 	return 0;
 }
 
-static void set_offsets(const struct ct_go_release *release, struct ct_go_config *config)
+static void set_offsets(const struct ct_go_version *version, const struct ct_go_layout *layout,
+			struct ct_go_config *config)
 {
-	config->g_goid = release->goid;
-	config->g_parent_goid = release->parent_goid;
-	config->g_gopc = release->gopc;
-	config->g_startpc = release->startpc;
-	config->g_sched_ctxt = G_SCHED_CTXT;
-	config->context_err = CONTEXT_ERR;
-	config->context_deadline = CONTEXT_DEADLINE;
-	config->cancel_has_cause = 1;
+	config->g_goid = layout->goroutine->goid;
+	config->g_parent_goid = layout->goroutine->parent_goid;
+	config->g_gopc = layout->goroutine->gopc;
+	config->g_startpc = layout->goroutine->start_pc;
+	config->g_sched_ctxt = CT_G_SCHED_CTXT;
+	config->context_err = CT_CONTEXT_ERR;
+	config->context_deadline = layout->context->deadline;
+	config->timer_is_split = layout->context->is_timer_indirect;
+	config->cancel_has_cause = version->minor >= MINOR_CAUSE;
 }
 
 int ct_go_configure(struct ct_target *target, struct ct_process_config *config, struct ct_plan *plan)
 {
 	struct ct_binary *binary = ct_target_binary(target);
-	const struct ct_go_release *release = ct_go_release_of(ct_target_go_version(target));
+	const struct ct_go_version *version = ct_target_go_version(target);
 	uint64_t bias = ct_target_load_bias(target), start, end;
-	int rc = set_types(binary, bias, &config->go, plan);
+	struct ct_go_layout layout;
+	int rc = ct_go_layout_find(version->minor, &layout);
 
+	if (!rc)
+		rc = set_types(binary, bias, &config->go, plan);
+	if (!rc)
+		rc = set_roots(target, bias, &config->go, plan);
 	if (!rc)
 		rc = set_clock(target, bias, &config->go, plan);
 	if (!rc)
-		rc = set_heap(target, bias, release, &config->go, plan);
+		rc = set_heap(target, bias, &layout, &config->go, plan);
 	if (rc)
 		return rc;
-	set_callers(binary, bias, &config->go);
-	set_offsets(release, &config->go);
+	set_callers(binary, version, bias, &config->go);
+	set_offsets(version, &layout, &config->go);
 	if (!ct_binary_go_package_text(binary, "context.", &start, &end))
 		config->library[0] = (struct ct_range){start + bias, end + bias};
 	return 0;

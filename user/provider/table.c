@@ -55,7 +55,7 @@ static int nothing_known(const struct ct_target *target, struct ct_error *reterr
 		ct_error_set(reterr, -EOPNOTSUPP,
 			     "process %d (%s) is neither a Go program nor uses a C context library that is known", pid,
 			     ct_target_exe(target));
-	ct_error_hint(reterr, "known are: Go 1.21 to 1.27 (package context) and libctxtrace-context");
+	ct_error_hint(reterr, "known are: Go 1.17 to 1.27 (package context) and libctxtrace-context");
 	return -EOPNOTSUPP;
 }
 

@@ -25,14 +25,8 @@ func (s *server) subscribeUpdates() context.Context {
 //go:noinline
 func (s *server) lookupSupplier(request context.Context) context.Context {
 	s.leaks.lookup.Add(1)
-	ctx, _ := context.WithTimeout(context.WithoutCancel(request), time.Hour) // LEAK:lookup
+	ctx, _ := context.WithTimeout(withoutCancel(request), time.Hour) // LEAK:lookup
 	return ctx
-}
-
-//go:noinline
-func (s *server) closeAtShutdown() {
-	s.leaks.shutdown.Add(1)
-	context.AfterFunc(s.life, func() { s.ignored.Add(1) }) // LEAK:shutdown
 }
 
 //go:noinline

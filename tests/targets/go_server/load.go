@@ -7,8 +7,9 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"targets/target"
 )
 
 // load is the clients: each waits for its answer before it asks again.
@@ -20,7 +21,7 @@ type load struct {
 	client   *http.Client
 	stopping chan struct{}
 	running  sync.WaitGroup
-	errors   atomic.Int64
+	errors   target.Counter
 }
 
 func newLoad(url string, rate, workers int, seconds float64) *load {

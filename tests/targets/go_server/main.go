@@ -14,7 +14,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +24,8 @@ type server struct {
 	life      context.Context // until the program ends
 	isLeaking bool
 
-	requests, released, audited, ignored atomic.Int64
-	leaks                                struct{ subscribe, lookup, shutdown atomic.Int64 }
+	requests, released, audited, ignored target.Counter
+	leaks                                struct{ subscribe, lookup, shutdown target.Counter }
 }
 
 type truth struct {
@@ -89,16 +88,16 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	ctx = context.WithValue(ctx, userKey{}, n)
-	stop := context.AfterFunc(ctx, func() { s.ignored.Add(1) })
+	stop := afterFunc(ctx, func() { s.ignored.Add(1) })
 	defer stop()
 	// Nobody stops this one: it ends with the request, and that is what it is for.
-	context.AfterFunc(r.Context(), func() { s.released.Add(1) })
+	afterFunc(r.Context(), func() { s.released.Add(1) })
 
 	if err := fanOut(ctx, price, stock, preferences); err != nil {
 		http.Error(w, err.Error(), http.StatusGatewayTimeout)
 		return
 	}
-	go s.audit(context.WithoutCancel(ctx))
+	go s.audit(withoutCancel(ctx))
 	if s.isLeaking && n%10 == 0 {
 		s.leakAll(ctx)
 	}
@@ -116,7 +115,7 @@ func (s *server) audit(ctx context.Context) {
 
 // fanOut is errgroup in short: the first error cancels the others, and all are waited for.
 func fanOut(parent context.Context, calls ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(parent)
+	ctx, cancel := withCancelCause(parent)
 	defer cancel(nil)
 	var group sync.WaitGroup
 	for _, call := range calls {
@@ -131,7 +130,7 @@ func fanOut(parent context.Context, calls ...func(context.Context) error) error 
 	}
 	group.Wait()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return cause(ctx)
 	}
 	return nil
 }

@@ -13,13 +13,14 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 var out sync.Mutex
 
 // Say prints one line; lines of several goroutines do not mix.
-func Say(format string, args ...any) {
+func Say(format string, args ...interface{}) {
 	out.Lock()
 	defer out.Unlock()
 	fmt.Printf(format+"\n", args...)
@@ -29,7 +30,7 @@ func Say(format string, args ...any) {
 func Ready() { Say("ready %d", os.Getpid()) }
 
 // Truth prints the ground truth.
-func Truth(truth any) {
+func Truth(truth interface{}) {
 	line, err := json.Marshal(truth)
 	if err != nil {
 		panic(err)
@@ -66,3 +67,12 @@ func Commands(do func(command string)) {
 		}
 	}
 }
+
+// Counter is atomic.Int64, which Go before 1.19 does not have.
+type Counter struct{ value int64 }
+
+// Add changes the value and returns it.
+func (c *Counter) Add(n int64) int64 { return atomic.AddInt64(&c.value, n) }
+
+// Load returns the value.
+func (c *Counter) Load() int64 { return atomic.LoadInt64(&c.value) }
