@@ -43,6 +43,7 @@ struct ct_options {
 	uint64_t duration_ns;	 /**< 0: until a signal or the target's exit. */
 	uint64_t min_age_ns;
 	uint64_t grace_ns;
+	uint64_t budget_ns; /**< `census`: for all readings together. */
 	struct ct_output_request outputs[CT_OUTPUTS_MAX];
 	unsigned int outputs_count; /**< At least 1 after parsing. */
 	const char *output;

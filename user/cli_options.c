@@ -27,6 +27,11 @@ static int set_duration(struct ct_options *options, const char *value, struct ct
 	return rc;
 }
 
+static int set_budget(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	return ct_cli_duration("--budget", value, &options->budget_ns, reterr);
+}
+
 static int set_min_age(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	options->has_min_age = true;
@@ -130,6 +135,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "the process to watch" },
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
+	{ CT_OPTION_WHAT, 274, "budget", "T", CENSUS, set_budget,
+	  "`census`: stop reading after T (5m) and tell what is known by then" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING, set_format,

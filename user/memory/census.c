@@ -60,6 +60,17 @@ void ct_scan_breathe(struct ct_scan *scan)
 		scan->known(scan->opaque, 0);
 }
 
+bool ct_scan_is_late(struct ct_scan *scan)
+{
+	const struct ct_census *census = scan->census;
+
+	if (!census->end_ns || now_ns() < census->end_ns)
+		return false;
+	ct_scan_incomplete(scan, "no time left (--budget): %u%% of the heap was read, with %zu live contexts so far",
+			   ct_census_percent(census), scan->count);
+	return true;
+}
+
 static size_t slot_of(const struct ct_scan *scan, uint64_t object)
 {
 	return (object * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (scan->slots_count - 1);
@@ -195,6 +206,17 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 	return rc;
 }
 
+void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t end_ns)
+{
+	census->helpers = helpers;
+	census->end_ns = end_ns;
+}
+
+unsigned int ct_census_percent(const struct ct_census *census)
+{
+	return census->spans_to_read ? (unsigned int)(census->spans_read * 100 / census->spans_to_read) : 0;
+}
+
 void ct_census_free(struct ct_census *census)
 {
 	if (!census)
@@ -213,7 +235,7 @@ static int run_passes(struct ct_scan *scan)
 	};
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && !rc; i++) {
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && !rc && !ct_scan_is_late(scan); i++) {
 		rc = passes[i](scan);
 		ct_scan_breathe(scan);
 	}
@@ -278,6 +300,7 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	uint64_t swapped = memory->swapped_pages, bytes = memory->read_bytes;
 	int rc;
 
+	census->spans_read = census->spans_to_read = 0;
 	ct_itabs_clear(&census->itabs);
 	rc = load_heap(&scan);
 	if (!rc)

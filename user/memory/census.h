@@ -70,6 +70,18 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
 		   struct ct_error *reterr);
 
+/**
+ * How readings shall be made.
+ *
+ * @param helpers  Threads that copy spans of a large heap ahead, at low priority; they end with the reading. None when
+ *                 the memory is not a process's own.
+ * @param end_ns   CLOCK_MONOTONIC at which a reading gives up and is incomplete; 0 never.
+ */
+void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t end_ns);
+
+/** How far the current reading is, for a person. */
+unsigned int ct_census_percent(const struct ct_census *census);
+
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);
 

@@ -52,6 +52,9 @@ struct ct_census {
 	struct ct_span_view view;
 	struct ct_window window;
 	struct ct_children_reader children;
+	unsigned int helpers; /**< Threads that read ahead. */
+	uint64_t end_ns;      /**< CLOCK_MONOTONIC at which a reading gives up, 0 never. */
+	size_t spans_read, spans_to_read; /**< Of the current reading. */
 };
 
 /** One reading. */
@@ -66,6 +69,7 @@ struct ct_scan {
 	size_t slots_count;
 	struct ct_outer *outers; /**< By address. */
 	size_t outer_count, outer_room;
+	const struct ct_span_view *view; /**< The span being looked at. */
 	bool is_complete;
 	char *reason; /**< Of the result. */
 };
@@ -77,6 +81,9 @@ void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...) __attribu
 
 /** Let the caller work while memory is read. */
 void ct_scan_breathe(struct ct_scan *scan);
+
+/** Is there no time left? Then the reading is incomplete, and says so. */
+bool ct_scan_is_late(struct ct_scan *scan);
 
 /** Make the index. @return 0 or -ENOMEM. */
 int ct_scan_index(struct ct_scan *scan);
