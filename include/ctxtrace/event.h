@@ -300,6 +300,7 @@ struct ct_event_counters {
 
 /** Flags of SCAN_BEGIN and SCAN_END. */
 #define CT_SCAN_COMPLETE 0x01 /**< Everything that had to be read could be read. */
+#define CT_SCAN_UNSETTLED 0x02 /**< SCAN_END: some look lost, but for a collection that was going on. */
 
 /** Brackets one reading of the target's memory. SCAN_END repeats SCAN_BEGIN and adds the figures. */
 struct ct_event_scan {

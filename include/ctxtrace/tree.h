@@ -157,6 +157,7 @@ struct ct_window {
 	uint64_t wall_clock_ns;
 	uint64_t now_ns;	  /**< Latest time in the stream. */
 	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
+	bool is_unsettled;	  /**< In that scan some look lost, but for a collection that was going on. */
 	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */
 	uint64_t last_collection_ns;  /**< A collection was first seen to have ended by then; 0 none seen. */
 	const char *exe;
@@ -243,7 +244,7 @@ const struct ct_window *ct_tree_window(const struct ct_tree *tree);
 
 /**
  * @return true when events were lost or refused, so that verdicts need memory's word; or when this is a census whose
- * memory could not be read twice.
+ * memory could not be read twice, or whose last reading was in the middle of a collection.
  */
 bool ct_tree_is_incomplete(const struct ct_tree *tree);
 

@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Two readings make a proof. More only while something was lost for the first time. */
+/* Two readings make a proof. More only while something was lost for the first time, or a collection hides whether it is. */
 #define READINGS_MIN 2
-#define READINGS_MAX 4
+#define READINGS_MAX 6
 #define PAUSE_MS (CT_PROOF_DISTANCE_NS / CT_NSEC_PER_MSEC + 50)
 
 #define HELPERS_MAX 4
@@ -52,7 +52,7 @@ static bool goes_on(const struct ct_scanner *scanner, int readings, uint64_t end
 {
 	if (readings < READINGS_MIN)
 		return !readings || ct_clock_ns() < end_ns;
-	return readings < READINGS_MAX && scanner->is_suspicious && ct_clock_ns() < end_ns;
+	return readings < READINGS_MAX && (scanner->is_suspicious || scanner->is_unsettled) && ct_clock_ns() < end_ns;
 }
 
 static int read_memory(struct ct_live *live, struct ct_error *reterr)

@@ -64,7 +64,8 @@ static void push_bracket(struct reading *reading, uint8_t type)
 	struct ct_event_scan event = {
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = type,
-			    .flags = result->is_complete ? CT_SCAN_COMPLETE : 0 },
+			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
+					       (reading->scanner->is_unsettled ? CT_SCAN_UNSETTLED : 0)) },
 		.began_ns = result->began_ns,
 		.scan = reading->scanner->scans,
 		.collections = result->collections,
@@ -209,6 +210,13 @@ static bool is_stranger(const struct reading *reading, uint64_t address)
 	       (context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns);
 }
 
+static bool is_proven(const struct reading *reading, uint64_t address)
+{
+	const struct ct_context *context = ct_tree_find(reading->pipeline->tree, address);
+
+	return context && context->state & CT_CONTEXT_LOST;
+}
+
 /*
  * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
  * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
@@ -223,6 +231,7 @@ static void compare_strangers(struct reading *reading)
 
 		if (i % BREATH_CONTEXTS == 0)
 			breathe(reading);
+		reading->scanner->is_unsettled |= seen->looks_lost && !is_proven(reading, seen->address);
 		if (!is_lost && !(seen->state == CT_OBSERVED_HELD && reading->tells_all && has_room(reading)))
 			continue;
 		if (!is_stranger(reading, seen->address))
@@ -257,7 +266,7 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	drain(opaque);
 	scanner->scans++;
 	scanner->began_ns = reading.result.began_ns;
-	scanner->is_suspicious = false;
+	scanner->is_suspicious = scanner->is_unsettled = false;
 	memcpy(scanner->reason, reading.result.reason, sizeof(scanner->reason));
 	push_bracket(&reading, CT_EVENT_SCAN_BEGIN);
 	if (reading.result.is_complete) {

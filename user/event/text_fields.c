@@ -28,7 +28,7 @@ static const char *const cancel_flags[] = { "born", NULL };
 static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
-static const char *const scan_flags[] = { "complete", NULL };
+static const char *const scan_flags[] = { "complete", "unsettled", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 

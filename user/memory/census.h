@@ -34,6 +34,7 @@ struct ct_census_context {
 	uint8_t state;		/**< enum ct_observed_state. */
 	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
 	bool is_in_flux;	/**< UNDECIDED only because the memory was changing while it was read. */
+	bool looks_lost;	/**< In flux, and would be LOST were a collection not going on. */
 };
 
 /** One reading. Release with ct_census_result_done(). */

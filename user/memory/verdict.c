@@ -59,13 +59,23 @@ static void set_in_flux(struct ct_candidate *candidate)
 	candidate->seen.is_in_flux = true;
 }
 
+/* Another reading may decide. Registrations of AfterFunc are judged by their number, not one by one. */
+static void set_in_collection(struct ct_candidate *candidate)
+{
+	set_in_flux(candidate);
+	candidate->seen.looks_lost = candidate->seen.retained_by && candidate->seen.kind != CT_KIND_AFTER_FUNC &&
+				     !(candidate->flags & CT_SEEN_YOUNG);
+}
+
 static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 {
 	if (candidate->flags & CT_SEEN_OWNED)
 		candidate->seen.state = CT_OBSERVED_HELD;
 	else if (candidate->flags & CT_SEEN_REACHED)
 		candidate->seen.state = CT_OBSERVED_UNDECIDED;
-	else if (candidate->flags & CT_SEEN_UNSWEPT || (candidate->seen.retained_by && candidate->flags & CT_SEEN_YOUNG))
+	else if (candidate->flags & CT_SEEN_UNSWEPT)
+		set_in_collection(candidate);
+	else if (candidate->seen.retained_by && candidate->flags & CT_SEEN_YOUNG)
 		set_in_flux(candidate);
 	else if (candidate->seen.retained_by)
 		candidate->seen.state = CT_OBSERVED_LOST;
@@ -84,8 +94,10 @@ static void confirm(const struct ct_span_view *view, struct ct_candidate *candid
 	if (index >= view->span.elements || !ct_view_is_live(view, index) ||
 	    ct_load64(view->data + (size_t)index * view->span.element_bytes + CT_CONTEXT_ERR))
 		candidate->seen.state = CT_OBSERVED_CANCELLED; // ended meanwhile: left out of the result
-	else if (!view->is_swept || !ct_view_has_survived(view, index)) // not survived: another one by now
+	else if (!ct_view_has_survived(view, index)) // another one by now
 		set_in_flux(candidate);
+	else if (!view->is_swept)
+		set_in_collection(candidate);
 }
 
 /* Candidates that look lost are asked again, a span at a time. */

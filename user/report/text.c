@@ -368,7 +368,7 @@ static bool is_unread(const struct ct_tree *tree)
 	const struct ct_totals *totals = ct_tree_totals(tree);
 
 	if (ct_window_is_census(ct_tree_window(tree)))
-		return totals->failed_scans && totals->scans < 2;
+		return ct_tree_is_incomplete(tree);
 	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
 }
 
@@ -388,6 +388,8 @@ static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text
 		ct_text_add(text, "\n");
 	if (ct_tree_is_incomplete(snapshot->tree) && !ct_window_is_census(ct_tree_window(snapshot->tree)))
 		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
+	else if (is_unread(snapshot->tree) && ct_tree_window(snapshot->tree)->is_unsettled)
+		ct_text_add(text, "no leak found, but a collection hid some contexts that look lost: run it again\n");
 	else if (is_unread(snapshot->tree))
 		ct_text_addf(text, "no leak found, but the target's memory was never read completely%s: nothing is proven\n",
 			     ct_tree_totals(snapshot->tree)->scans ? " twice" : "");

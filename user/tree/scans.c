@@ -263,6 +263,7 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 	}
 	tree->totals.scans++;
 	tree->window.last_scan_ns = scan->began_ns;
+	tree->window.is_unsettled = scan->header.flags & CT_SCAN_UNSETTLED;
 	learn_collections(tree, scan);
 	return 0;
 }
