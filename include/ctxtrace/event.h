@@ -51,6 +51,8 @@
 	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
 	CT_EVENT(OBSERVED, 41, ct_event_observed, 64, "what memory says about one context")              \
 	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")                      \
+	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
+	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
 
 /** Event types, CT_EVENT_CREATE and so on. */
@@ -349,7 +351,79 @@ struct ct_event_observed {
 	__u64 object_bytes; /**< Memory it keeps, as far as it was measured; 0 unknown. */
 };
 
+/* Flags of MEMORY, at most one. Without one, `bytes` bytes of content follow; with one, nothing. */
+#define CT_MEMORY_ZERO 0x01	  /**< The content is zero, or the target never touched it. */
+#define CT_MEMORY_UNREADABLE 0x02 /**< The whole read was answered with -EFAULT. */
+#define CT_MEMORY_SWAPPED 0x04	  /**< The read left out `pages` pages that were swapped out. */
+#define CT_MEMORY_STOPPED 0x08	  /**< Too much to keep: from this read on nothing is told any more. */
+
+/**
+ * Bytes of the target, as a reading of its memory saw them; only in recordings of `census`. Before the SCAN_BEGIN of
+ * the reading, or between the brackets where single contexts were asked about.
+ *
+ * What an earlier MEMORY told is not told again: a read sees, byte by byte, the latest one that is not after it. Two
+ * reads of one address may differ, so the order counts: `read` numbers the reads of one reading, untold ones too.
+ */
+struct ct_event_memory {
+	struct ct_event_header header;
+	__u64 address;
+	__u64 bytes;
+	__u32 scan;  /**< Number of the reading; its SCAN_BEGIN repeats it. */
+	__u32 read;  /**< Number of the read in this reading, from 1. */
+	__u32 pages; /**< With SWAPPED. */
+	__u32 pad;
+};
+
+/**
+ * Facts about the program that no memory tells: CT_FACT(NAME, number, "name in text"). One with `first` alone has
+ * `second` 0. Readers skip those they do not know; a meaning never changes, a new one goes at the end.
+ */
+#define CT_FACT_CATALOGUE(CT_FACT)                                                                       \
+	CT_FACT(GO_MINOR, 1, "go_minor")	    /* Go 1.first */                                     \
+	CT_FACT(MHEAP, 2, "mheap")		    /* address of runtime.mheap_ */                      \
+	CT_FACT(ALLGS, 3, "allgs")		    /* address of the slice runtime.allgs */             \
+	CT_FACT(ALLGS_GUESS, 4, "allgs_guess")	    /* it may be here; many */                           \
+	CT_FACT(TYPES, 5, "types")		    /* type descriptors: begin, end */                   \
+	CT_FACT(TEXT, 6, "text")		    /* code: begin, end */                               \
+	CT_FACT(IMAGE, 7, "image")		    /* file-backed image: begin, end */                  \
+	CT_FACT(TODO, 8, "todo")		    /* data pointer of context.TODO(), up to Go 1.20 */  \
+	CT_FACT(TIME_BASE, 9, "time_base")	    /* CLOCK_MONOTONIC at the process's own zero */      \
+	CT_FACT(INLINED_CREATORS, 10, "inlined_creators") /* 1: creators were inlined */                 \
+	CT_FACT(CLOSURE, 11, "closure")		    /* code address, enum ct_closure_role; many */       \
+	CT_FACT(CALL, 12, "call")		    /* code of a creator: begin, end; many, ascending */
+
+/** Facts, CT_FACT_GO_MINOR and so on. */
+enum ct_fact_name {
+#define CT_FACT_ENUM(name, number, text) CT_FACT_##name = (number),
+	CT_FACT_CATALOGUE(CT_FACT_ENUM)
+#undef CT_FACT_ENUM
+	CT_FACT_NAME_END,
+};
+
+/** One fact. */
+struct ct_fact {
+	__u32 name; /**< enum ct_fact_name. */
+	__u32 pad;
+	__u64 first, second;
+};
+
+/** Flag of FACTS: no more of them follow. */
+#define CT_FACTS_LAST 0x01
+
+/** Facts, followed by `count` of struct ct_fact. Before the first MEMORY; as many events as they need. */
+struct ct_event_facts {
+	struct ct_event_header header;
+	__u32 count;
+	__u32 pad;
+};
+
+/** As many facts fit into one event. */
+#define CT_FACTS_MAX ((CT_EVENT_BYTES_MAX - sizeof(struct ct_event_facts)) / sizeof(struct ct_fact))
+/** As much content fits into one event. */
+#define CT_MEMORY_BYTES_MAX (CT_EVENT_BYTES_MAX - sizeof(struct ct_event_memory))
+
 _Static_assert(sizeof(struct ct_event_header) == 16, "header");
+_Static_assert(sizeof(struct ct_fact) == 24, "fact");
 #define CT_EVENT_SIZE(name, number, type, bytes, text) \
 	_Static_assert(sizeof(struct type) == (bytes), "size of " #name);
 CT_EVENT_CATALOGUE(CT_EVENT_SIZE)

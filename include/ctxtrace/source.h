@@ -34,6 +34,8 @@ struct ct_event {
 		const struct ct_event_counters *counters;
 		const struct ct_event_scan *scan;
 		const struct ct_event_observed *observed;
+		const struct ct_event_memory *memory;
+		const struct ct_event_facts *facts;
 		const struct ct_event_rules *rules;
 	};
 	size_t bytes; /**< Length of the event, header included. */

@@ -97,6 +97,14 @@ def files():
             refused(["-p", target.pid, "-d", "1s", "-f", f"json={below}"], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "--record", below], USAGE, below)
             refused(["-p", target.pid, "-d", "1s", "-o", directory], USAGE, directory)
+        old, new = (pathlib.Path(directory) / name for name in ("old.ctx", "new.ctx"))
+        old.write_text("of yesterday", encoding="ascii")
+        ended = subprocess.Popen(["/bin/true"])
+        ended.wait()
+        for path in (old, new):
+            refused(["-p", ended.pid, "--record", path], ATTACH, str(ended.pid))
+        check(old.read_text(encoding="ascii") == "of yesterday", "a refused run emptied an older recording")
+        check(not new.exists(), "a refused run left an empty recording")
 
 
 @case("full_device")

@@ -97,7 +97,7 @@ static void begin(struct shapes *shapes, const char *name, const char *recording
 	shapes->content = open_seed("recording", name, "we");
 	putc(1, shapes->content);
 	fwrite(&head, sizeof(head), 1, shapes->content);
-	if (ct_recorder_open(recording, &shapes->recorder, NULL))
+	if (ct_recorder_open(recording, false, &shapes->recorder, NULL))
 		give_up(recording);
 }
 

@@ -113,9 +113,18 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_rules, RULES, .min_age_ns = 1)
 	case CT_EVENT_OBSERVED:
 		SPECIMEN(ct_event_observed, OBSERVED, .context = 1, .scan = 1)
+	case CT_EVENT_MEMORY:
+		SPECIMEN(ct_event_memory, MEMORY, .address = 4096, .bytes = 9, .scan = 1, .read = 1)
+	case CT_EVENT_FACTS:
+		SPECIMEN(ct_event_facts, FACTS, .count = 2)
 	default:
 		break;
 	}
+	if (type == CT_EVENT_MEMORY)
+		add(&specimen, "123456789", 9);
+	if (type == CT_EVENT_FACTS)
+		add(&specimen, (const struct ct_fact[2]){ { .name = CT_FACT_TEXT }, { .name = 77 } },
+		    2 * sizeof(struct ct_fact));
 	if (type == CT_EVENT_TARGET)
 		add(&specimen, target_strings, sizeof(target_strings));
 	if (type == CT_EVENT_PROVIDER)
@@ -276,6 +285,17 @@ static void counts_are_not_believed(void **state)
 	REFUSE(SITE, ct_event_site, frames_bytes, sizeof(site_frames) - 1);
 	REFUSE(SITE, ct_event_site, frames_bytes, UINT16_MAX);
 	REFUSE(SITE, ct_event_site, frames_bytes, 0);
+	REFUSE(MEMORY, ct_event_memory, bytes, 0);
+	REFUSE(MEMORY, ct_event_memory, bytes, 10); // one more than there are
+	REFUSE(MEMORY, ct_event_memory, bytes, UINT64_MAX);
+	REFUSE(MEMORY, ct_event_memory, address, UINT64_MAX - 7); // wraps
+	REFUSE(MEMORY, ct_event_memory, scan, 0);
+	REFUSE(MEMORY, ct_event_memory, read, 0);
+	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_ZERO | CT_MEMORY_UNREADABLE);
+	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_SWAPPED); // how many?
+	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_STOPPED * 2);
+	REFUSE(FACTS, ct_event_facts, count, 3);
+	REFUSE(FACTS, ct_event_facts, count, UINT32_MAX);
 	refuse(CT_EVENT_SITE, frames + sizeof(site_frames) - 1, "x", 1); // last string does not end
 }
 

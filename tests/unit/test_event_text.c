@@ -89,6 +89,12 @@ static void every_type_reads_as_it_is_written(void **state)
 		"+0 observed context=0x1 scan=1 kind=after_func state=undecided retained_by=parent|timer|goroutine "
 		"parent=0x2 parent_kind=foreign deadline=+1s task=3 object_bytes=115 flags=deferred\n",
 		"+0 scan_end scan=1 flags=complete\n",
+		"+0 memory scan=1 read=7 address=0xc000100000 bytes=3 content=00ff7a\n",
+		"+0 memory scan=4294967295 read=1 address=0x1000 bytes=33554432 flags=zero\n",
+		"+0 memory scan=1 read=1 address=0x1000 bytes=8192 pages=2 flags=swapped\n",
+		"+0 memory scan=1 read=1 address=0x1000 bytes=8 flags=unreadable\n",
+		"+0 memory scan=1 read=1 address=0x1000 bytes=8 flags=stopped\n",
+		"+0 facts flags=last fact=go_minor|0x1a fact=closure|0x401000|0x1 fact=77|0x0\n",
 		"+0 rules min_age_ns=2000000000 grace_ns=1000000000\n",
 	};
 	bool is_seen[CT_EVENT_TYPE_END] = {false};
@@ -142,6 +148,33 @@ static size_t add_strings(char *event, size_t length, unsigned int count, uint64
 	return length;
 }
 
+/* Three of four with content, one with a flag and none. */
+static size_t add_content(char *event, uint64_t *seed)
+{
+	struct ct_event_memory *memory = (struct ct_event_memory *)event;
+
+	memory->header.flags = draw(seed) % 4 ? 0 : CT_MEMORY_ZERO;
+	if (memory->header.flags)
+		return sizeof(*memory);
+	memory->bytes = draw(seed) % 40;
+	for (uint64_t i = 0; i < memory->bytes; i++)
+		event[sizeof(*memory) + i] = (char)draw(seed);
+	return sizeof(*memory) + memory->bytes;
+}
+
+static size_t add_facts(char *event, uint64_t *seed)
+{
+	struct ct_event_facts *facts = (struct ct_event_facts *)event;
+	struct ct_fact *fact = (struct ct_fact *)(facts + 1);
+
+	facts->count = (uint32_t)(draw(seed) % 4);
+	for (uint32_t i = 0; i < facts->count; i++)
+		*fact++ = (struct ct_fact){ .name = (uint32_t)(draw(seed) % 16),
+					    .first = draw(seed) >> draw(seed) % 64,
+					    .second = draw(seed) % 2 ? draw(seed) : 0 };
+	return (size_t)((char *)fact - event);
+}
+
 static size_t add_tail(char *event, const struct ct_layout *layout, uint64_t *seed)
 {
 	struct ct_event_site *site = (struct ct_event_site *)event;
@@ -160,6 +193,10 @@ static size_t add_tail(char *event, const struct ct_layout *layout, uint64_t *se
 			length = add_strings(event, length + 5, 2, seed);
 		}
 	}
+	if (layout->tail == CT_TAIL_CONTENT)
+		return add_content(event, seed);
+	if (layout->tail == CT_TAIL_FACTS)
+		return add_facts(event, seed);
 	if (layout->tail == CT_TAIL_STACK) {
 		stack->depth = (uint32_t)(draw(seed) % (CT_STACK_FRAMES_MAX + 1));
 		for (unsigned int i = 0; i < stack->depth; i++)
@@ -267,6 +304,13 @@ static void wrong_lines_name_their_column(void **state)
 		{"+0 site path=1 frame=f\\x00|a.go|1", 21, "a broken escape"},
 		{"+0 site path=1 frame=f\\n|a.go|1", 21, "a broken escape"},
 		{"+0 stack path=1 frame=main", 22, "no frame"},
+		{"+0 memory scan=1 read=1 address=0x1000 content=0", 47, "no content"},
+		{"+0 memory scan=1 read=1 address=0x1000 content=0g", 47, "no content"},
+		{"+0 memory scan=1 read=1 address=0x1000 content=", 3, "a field is missing or out of its range"},
+		{"+0 memory scan=1 read=1 address=0x1000 content=00 bytes=2", 3, "a field is missing or out of its range"},
+		{"+0 facts fact=bogus|1", 14, "no fact"},
+		{"+0 facts fact=text", 14, "no fact"},
+		{"+0 facts fact=text|1|x", 14, "no fact"},
 	};
 
 	(void)state;

@@ -39,7 +39,7 @@ static void record(const char *path, const char *text)
 	struct ct_error error = CT_ERROR_INIT;
 	struct ct_recorder *recorder;
 
-	assert_int_equal(ct_recorder_open(path, &recorder, &error), 0);
+	assert_int_equal(ct_recorder_open(path, false, &recorder, &error), 0);
 	assert_int_equal(ct_event_text_parse(text, write_event, recorder, &error), 0);
 	assert_int_equal(ct_recorder_finish(recorder), 0);
 	ct_recorder_free(recorder);
@@ -302,14 +302,14 @@ static void unfinished_recordings_are_cut_ones(void **state)
 	struct told told;
 
 	(void)state;
-	assert_int_equal(ct_recorder_open(WHOLE, &recorder, &error), 0);
+	assert_int_equal(ct_recorder_open(WHOLE, false, &recorder, &error), 0);
 	assert_int_equal(ct_event_text_parse(story, write_event, recorder, &error), 0);
 	ct_recorder_free(recorder);
 	assert_int_equal(replay(WHOLE, &told, &error), -EBADMSG);
 	assert_non_null(strstr(error.message, "cut off"));
 	ct_text_done(&told.text);
 	ct_recorder_free(NULL);
-	assert_int_equal(ct_recorder_open("no/such/directory/file", &recorder, &error), -ENOENT);
+	assert_int_equal(ct_recorder_open("no/such/directory/file", false, &recorder, &error), -ENOENT);
 }
 
 static void a_full_disk_is_told(void **state)
@@ -319,7 +319,7 @@ static void a_full_disk_is_told(void **state)
 	int rc;
 
 	(void)state;
-	assert_int_equal(ct_recorder_open("/dev/full", &recorder, &error), 0);
+	assert_int_equal(ct_recorder_open("/dev/full", false, &recorder, &error), 0);
 	assert_int_equal(ct_event_text_parse(story, write_event, recorder, &error), 0); // still in the buffer
 	rc = ct_recorder_finish(recorder);
 	assert_int_equal(rc, -ENOSPC);

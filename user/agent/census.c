@@ -8,6 +8,8 @@
 #include "agent/live.h"
 #include "agent/output.h"
 #include "base/time.h"
+#include "memory/facts.h"
+#include "memory/image_writer.h"
 #include "provider/target.h"
 
 #include <errno.h>
@@ -55,6 +57,21 @@ static bool goes_on(const struct ct_scanner *scanner, int readings, uint64_t end
 	return readings < READINGS_MAX && (scanner->is_suspicious || scanner->is_unsettled) && ct_clock_ns() < end_ns;
 }
 
+/* --record: what is read is kept too, so that it can be judged again. */
+static int keep_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	struct ct_scanner *scanner = &live->scanner;
+
+	if (!live->options->record)
+		return 0;
+	scanner->writer = ct_image_writer_new(ct_pipeline_keep, live->pipeline);
+	if (!scanner->writer)
+		return ct_error_set(reterr, -ENOMEM, "no memory to record what is read");
+	ct_census_listen(scanner->census, ct_image_writer_listener(scanner->writer));
+	ct_census_facts_tell(ct_census_facts(scanner->census), ct_clock_ns(), ct_pipeline_keep, live->pipeline);
+	return 0; // a recording that cannot be written is told in the end
+}
+
 static int read_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
@@ -85,17 +102,27 @@ static void warn_incomplete(const struct ct_live *live)
 		fprintf(stderr, "ctxtrace: the memory could not be read completely: %s\n", live->scanner.reason);
 }
 
+static void warn_cut(const struct ct_live *live)
+{
+	const struct ct_image_writer *writer = live->scanner.writer;
+
+	if (writer && ct_image_writer_error(writer) == -EOVERFLOW && !live->options->is_quiet)
+		fprintf(stderr,
+			"ctxtrace: more memory was read than a recording keeps: replay will tell what was found now\n");
+}
+
 static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || read_memory(live, error))
+	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error) || read_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");
 		return -CT_STATUS_ATTACH;
 	}
 	warn_incomplete(live);
+	warn_cut(live);
 	return ct_conclude(live->pipeline, outputs);
 }
 

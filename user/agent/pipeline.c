@@ -20,7 +20,7 @@ int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *opti
 	if (options->suppress)
 		rc = ct_suppressions_load(options->suppress, &pipeline->suppress, reterr);
 	if (!rc && options->record)
-		rc = ct_recorder_open(options->record, &pipeline->recorder, reterr);
+		rc = ct_recorder_open(options->record, options->command == CT_COMMAND_CENSUS, &pipeline->recorder, reterr);
 	if (rc)
 		goto fail;
 	pipeline->tree = ct_tree_new(&ct_allocator_libc, &caps);
@@ -52,13 +52,21 @@ static int take_rules(struct ct_pipeline *pipeline, struct ct_event_rules rules)
 	return ct_tree_apply(pipeline->tree, &(struct ct_event){ .rules = &rules, .bytes = sizeof(rules) }, NULL);
 }
 
+int ct_pipeline_keep(void *opaque, const struct ct_event *event)
+{
+	struct ct_pipeline *pipeline = opaque;
+
+	if (pipeline->recorder && !pipeline->record_error)
+		pipeline->record_error = ct_recorder_write(pipeline->recorder, event);
+	return pipeline->record_error;
+}
+
 int ct_pipeline_push(void *opaque, const struct ct_event *event)
 {
 	struct ct_pipeline *pipeline = opaque;
 	int rc;
 
-	if (pipeline->recorder && !pipeline->record_error)
-		pipeline->record_error = ct_recorder_write(pipeline->recorder, event);
+	ct_pipeline_keep(pipeline, event);
 	if (pipeline->options->why && event->header->type == CT_EVENT_CANCEL)
 		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
 	if (event->header->type == CT_EVENT_RULES)

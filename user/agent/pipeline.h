@@ -32,6 +32,9 @@ void ct_pipeline_done(struct ct_pipeline *pipeline);
 /** Take one event. A ct_event_sink with the pipeline as `opaque`. @return 0 or -ENOMEM. */
 int ct_pipeline_push(void *opaque, const struct ct_event *event);
 
+/** Record an event that is none of the tree's business. A ct_event_sink. @return 0 or why nothing is recorded any more. */
+int ct_pipeline_keep(void *opaque, const struct ct_event *event);
+
 /** Run the detectors now. @return 0 or -ENOMEM. */
 int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings);
 

@@ -2,19 +2,27 @@
 #include "agent/agent.h"
 #include "agent/output.h"
 #include "agent/pipeline.h"
+#include "agent/reread.h"
 #include "source/source_file.h"
+
+#include <errno.h>
 
 /* The whole file is read before anything is printed: a damaged recording gives one line and no half report. */
 static int replay(struct ct_pipeline *pipeline, const char *path, struct ct_error *error)
 {
+	struct ct_reread *reread = ct_reread_new(pipeline);
 	struct ct_source *source = NULL;
-	int rc = ct_source_file_open(path, &source, error);
+	int rc = reread ? ct_source_file_open(path, &source, error) :
+			  ct_error_set(error, -ENOMEM, "no memory to read %s", path);
 
 	if (!rc)
-		rc = source->ops->drain(source, ct_pipeline_push, pipeline, error);
+		rc = source->ops->drain(source, ct_reread_push, reread, error);
+	if (rc >= 0)
+		rc = ct_reread_end(reread);
 	if (source)
 		source->ops->done(source);
-	return rc < 0 ? rc : 0;
+	ct_reread_free(reread);
+	return rc;
 }
 
 int ct_agent_replay(const struct ct_options *options)

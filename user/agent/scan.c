@@ -3,7 +3,10 @@
 
 #include "agent/clock.h"
 #include "base/time.h"
+#include "memory/image.h"
+#include "memory/image_writer.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Two readings that must agree are at least this far apart: a context in the middle of being made or ended is in
@@ -24,19 +27,34 @@ struct reading {
 	uint64_t breathed_ns;
 	bool tells_all; /* the live contexts the tree does not know, too */
 	int error;
+	struct ct_retelling *retelling; /* of a recorded reading; NULL: this one is live */
 };
+
+/* Of the event at hand: now, or when the recording had one. A reading that tells more than the recorded one did does
+ * not go on after its end. */
+static uint64_t event_time(struct reading *reading)
+{
+	struct ct_retelling *retelling = reading->retelling;
+
+	if (!retelling)
+		return ct_clock_ns();
+	if (retelling->next + 1 < retelling->times_count)
+		return retelling->times[retelling->next++];
+	return retelling->times[retelling->times_count - 1];
+}
 
 void ct_scanner_done(struct ct_scanner *scanner)
 {
 	ct_census_free(scanner->census);
+	ct_image_writer_free(scanner->writer);
 	*scanner = (struct ct_scanner){ 0 };
 }
 
 static void breathe(struct reading *reading)
 {
-	uint64_t now = ct_clock_ns();
+	uint64_t now = reading->retelling ? 0 : ct_clock_ns();
 
-	if (now - reading->breathed_ns <= BREATH_NS)
+	if (!now || now - reading->breathed_ns <= BREATH_NS)
 		return;
 	reading->drain(reading->opaque);
 	reading->breathed_ns = now;
@@ -62,7 +80,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 {
 	const struct ct_census_result *result = &reading->result;
 	struct ct_event_scan event = {
-		.header = { .time_ns = ct_clock_ns(),
+		.header = { .time_ns = event_time(reading),
 			    .type = type,
 			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
 					       (reading->scanner->is_unsettled ? CT_SCAN_UNSETTLED : 0)) },
@@ -80,7 +98,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 static void push_observed(struct reading *reading, const struct ct_census_context *seen)
 {
 	struct ct_event_observed event = {
-		.header = { .time_ns = ct_clock_ns(),
+		.header = { .time_ns = event_time(reading),
 			    .type = CT_EVENT_OBSERVED,
 			    .flags = (uint8_t)((seen->task ? CT_OBSERVED_DEFERRED : 0) |
 					       (seen->is_in_flux ? CT_OBSERVED_IN_FLUX : 0)) },
@@ -252,6 +270,26 @@ static void plan_next(struct ct_scanner *scanner, uint64_t began_ns)
 	scanner->hasty_ns = was_hasty ? scanner->next_ns : now_ns + SUSPICION_NS;
 }
 
+/* A reading becomes events. */
+static int tell(struct reading *reading, uint64_t lost)
+{
+	struct ct_scanner *scanner = reading->scanner;
+
+	scanner->scans++;
+	scanner->began_ns = reading->result.began_ns;
+	scanner->is_suspicious = scanner->is_unsettled = false;
+	memcpy(scanner->reason, reading->result.reason, sizeof(scanner->reason));
+	push_bracket(reading, CT_EVENT_SCAN_BEGIN);
+	if (reading->result.is_complete) {
+		compare_strangers(reading);
+		compare_tree(reading);
+		scanner->has_told = true;
+		scanner->lost_events = lost; // what was lost since the reading began is for the next one
+	}
+	push_bracket(reading, CT_EVENT_SCAN_END);
+	return reading->error;
+}
+
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
 {
 	struct reading reading = { .scanner = scanner, .pipeline = pipeline, .drain = drain, .opaque = opaque };
@@ -260,26 +298,35 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 
 	reading.breathed_ns = began_ns;
 	reading.tells_all = scanner->has_no_stream || is_stale(scanner, pipeline->tree);
+	if (scanner->writer)
+		ct_image_writer_begin(scanner->writer, scanner->scans + 1, began_ns);
 	rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
-	if (rc)
-		goto out;
-	drain(opaque);
-	scanner->scans++;
-	scanner->began_ns = reading.result.began_ns;
-	scanner->is_suspicious = scanner->is_unsettled = false;
-	memcpy(scanner->reason, reading.result.reason, sizeof(scanner->reason));
-	push_bracket(&reading, CT_EVENT_SCAN_BEGIN);
-	if (reading.result.is_complete) {
-		compare_strangers(&reading);
-		compare_tree(&reading);
-		scanner->has_told = true;
-		scanner->lost_events = lost; // what was lost since the reading began is for the next one
+	if (!rc) {
+		drain(opaque);
+		rc = tell(&reading, lost);
 	}
-	push_bracket(&reading, CT_EVENT_SCAN_END);
-	rc = reading.error;
-out:
 	ct_census_result_done(&reading.result);
 	plan_next(scanner, began_ns);
+	return rc;
+}
+
+int ct_scanner_retell(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_image *image,
+		      struct ct_retelling *retelling)
+{
+	const struct ct_event_scan *recorded = &retelling->recorded;
+	struct reading reading = { .scanner = scanner, .pipeline = pipeline, .retelling = retelling, .tells_all = true };
+	int rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
+
+	if (!rc && (!ct_image_is_whole(image) ||
+		    (recorded->header.flags & CT_SCAN_COMPLETE && !reading.result.is_complete)))
+		rc = -ENODATA;
+	if (!rc) {
+		reading.result.began_ns = recorded->began_ns;
+		reading.result.read_bytes = recorded->read_bytes;
+		scanner->scans = recorded->scan - 1;
+		rc = tell(&reading, 0);
+	}
+	ct_census_result_done(&reading.result);
 	return rc;
 }
 

@@ -15,6 +15,9 @@
 #include "agent/pipeline.h"
 #include "memory/census.h"
 
+struct ct_image;
+struct ct_image_writer;
+
 /** The scans of one session. Zero-initialise. */
 struct ct_scanner {
 	struct ct_census *census; /**< Owned; NULL: this target's memory cannot be asked. */
@@ -24,6 +27,7 @@ struct ct_scanner {
 	uint64_t cost_ns;	  /**< Of the last scan. */
 	uint64_t hasty_ns;	  /**< Not before, when the tree is stale. */
 	uint64_t lost_events;	  /**< Lost events that a complete scan has made up for. */
+	struct ct_image_writer *writer; /**< Keeps what is read; owned; NULL: nobody does. */
 	bool has_told;		  /**< What is older than the attach was told. */
 	bool has_no_stream; /**< A census: what is told is all there is. */
 	bool is_suspicious; /**< The last scan found something lost that is not proven yet. */
@@ -42,6 +46,22 @@ typedef void (*ct_scan_breathe)(void *opaque);
  * @return 0 (an incomplete scan too: it is told as such); -ESRCH when the target is gone; -ENOMEM.
  */
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque);
+
+/** A recorded reading. */
+struct ct_retelling {
+	struct ct_event_scan recorded; /**< Its SCAN_BEGIN. */
+	const uint64_t *times;	       /**< Of its events, SCAN_BEGIN and SCAN_END included. */
+	size_t times_count, next;
+};
+
+/**
+ * Read a recorded image instead of a process, and push what it says as of the times of the recording.
+ *
+ * @param image  What the scanner's census reads, begun for this reading.
+ * @return 0; -ENODATA when the image does not hold what is asked, and nothing was pushed; -ENOMEM.
+ */
+int ct_scanner_retell(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_image *image,
+		      struct ct_retelling *retelling);
 
 /** @return true when it is time to ask again: something old lives, or a suspicion waits for its second reading. */
 bool ct_scanner_is_due(const struct ct_scanner *scanner, const struct ct_pipeline *pipeline, uint64_t now_ns);

@@ -126,6 +126,24 @@ static bool check_observed(const struct ct_event *event)
 	       seen->state < CT_OBSERVED_END && !(seen->retained_by & ~retained);
 }
 
+/* Content is as long as told; what has a flag and no content may be as long as an address space is. */
+static bool check_memory(const struct ct_event *event)
+{
+	const struct ct_event_memory *memory = event->memory;
+	uint8_t flags = memory->header.flags;
+
+	if (!memory->scan || !memory->read || !memory->bytes || memory->address + memory->bytes < memory->address)
+		return false;
+	if (flags & (flags - 1) || flags > CT_MEMORY_STOPPED || (flags == CT_MEMORY_SWAPPED && !memory->pages))
+		return false;
+	return flags || memory->bytes <= event->bytes - sizeof(*memory);
+}
+
+static bool check_facts(const struct ct_event *event)
+{
+	return event->facts->count <= (event->bytes - sizeof(*event->facts)) / sizeof(struct ct_fact);
+}
+
 static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = check_create,
 	[CT_EVENT_CANCEL] = check_cancel,
@@ -142,6 +160,8 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = check_scan,
 	[CT_EVENT_OBSERVED] = check_observed,
 	[CT_EVENT_SCAN_END] = check_scan,
+	[CT_EVENT_MEMORY] = check_memory,
+	[CT_EVENT_FACTS] = check_facts,
 };
 
 /* 0: a type this version does not know. */

@@ -14,6 +14,13 @@ const char *const ct_reason_names[CT_REASON_END + 1] = {
 	"none", "explicit", "deadline", "parent", "freed", NULL,
 };
 
+const char *const ct_fact_names[CT_FACT_NAME_END + 1] = {
+	[0] = "none",
+#define FACT(name, number, text) [number] = (text),
+	CT_FACT_CATALOGUE(FACT)
+#undef FACT
+};
+
 static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = "create",
 	[CT_EVENT_CANCEL] = "cancel",
@@ -37,6 +44,8 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = "scan_begin",
 	[CT_EVENT_OBSERVED] = "observed",
 	[CT_EVENT_SCAN_END] = "scan_end",
+	[CT_EVENT_MEMORY] = "memory",
+	[CT_EVENT_FACTS] = "facts",
 	[CT_EVENT_RULES] = "rules",
 };
 

@@ -9,3 +9,6 @@ extern const char *const ct_kind_names[CT_KIND_END + 1];
 
 /** Names of enum ct_cancel_reason, NULL-terminated. */
 extern const char *const ct_reason_names[CT_REASON_END + 1];
+
+/** Names of enum ct_fact_name, NULL-terminated; 0 is none. */
+extern const char *const ct_fact_names[CT_FACT_NAME_END + 1];

@@ -2,6 +2,7 @@
 /* Text to events. */
 #include "event/text_codec.h"
 
+#include "event/names.h"
 #include "event/text_fields.h"
 #include "event/text_values.h"
 
@@ -135,6 +136,47 @@ static int parse_stack_frame(struct parse *parse, struct ct_word word)
 	return 0;
 }
 
+/* Two hexadecimal digits a byte. */
+static int parse_content(struct parse *parse, struct ct_word word)
+{
+	struct ct_event_memory *memory = (struct ct_event_memory *)parse->header;
+	uint8_t *at = (uint8_t *)parse->header + parse->bytes;
+
+	if (word.length % 2 || word.length / 2 > parse->size - parse->bytes)
+		return fail(parse, word, word.length % 2 ? -EINVAL : -ENOBUFS, "no content");
+	for (size_t i = 0; i < word.length / 2; i++) {
+		char digits[] = { '0', 'x', word.at[2 * i], word.at[2 * i + 1] };
+		uint64_t byte;
+
+		if (!ct_word_number((struct ct_word){ digits, sizeof(digits) }, &byte))
+			return fail(parse, word, -EINVAL, "no content");
+		at[i] = (uint8_t)byte;
+	}
+	parse->bytes += word.length / 2;
+	memory->bytes = parse->bytes - sizeof(*memory);
+	return 0;
+}
+
+/* name|first|second */
+static int parse_fact(struct parse *parse, struct ct_word word)
+{
+	struct ct_event_facts *facts = (struct ct_event_facts *)parse->header;
+	struct ct_word rest = word, name = ct_word_cut(&rest, '|'), first = ct_word_cut(&rest, '|');
+	uint64_t number, one, two = 0;
+	struct ct_fact fact;
+
+	if ((!ct_word_name(name, ct_fact_names, &number) && !ct_word_number(name, &number)) || number > UINT32_MAX ||
+	    !ct_word_number(first, &one) || (rest.length && !ct_word_number(rest, &two)))
+		return fail(parse, word, -EINVAL, "no fact (name|first|second)");
+	if (sizeof(fact) > parse->size - parse->bytes)
+		return fail(parse, word, -ENOBUFS, "no room for");
+	fact = (struct ct_fact){ .name = (uint32_t)number, .first = one, .second = two };
+	memcpy((char *)parse->header + parse->bytes, &fact, sizeof(fact));
+	parse->bytes += sizeof(fact);
+	facts->count++;
+	return 0;
+}
+
 /* A word that belongs to the tail. @return 1 when it is none of it. */
 static int parse_tail_word(struct parse *parse, struct ct_word name, struct ct_word value)
 {
@@ -144,6 +186,10 @@ static int parse_tail_word(struct parse *parse, struct ct_word name, struct ct_w
 		return parse_site_frame(parse, value);
 	if (parse->layout->tail == CT_TAIL_STACK && is_word(name, "frame"))
 		return parse_stack_frame(parse, value);
+	if (parse->layout->tail == CT_TAIL_CONTENT && is_word(name, "content"))
+		return parse_content(parse, value);
+	if (parse->layout->tail == CT_TAIL_FACTS && is_word(name, "fact"))
+		return parse_fact(parse, value);
 	for (size_t i = 0; names && names[i]; i++) {
 		if (is_word(name, names[i])) {
 			parse->strings[i] = value;

@@ -10,6 +10,8 @@
  *     +12ms   create context=0x1 task=7 kind=deadline deadline=+500ms parent_kind=background path=1
  *     +0      task_start task=8 creator=7 context=0x1
  *     +1.5s   observed context=0x1 scan=1 kind=deadline state=lost retained_by=parent|timer
+ *     +0      facts fact=go_minor|26 fact=closure|0x401000|1 flags=last
+ *     +0      memory scan=1 read=7 address=0xc000100000 content=00ff
  *     tick
  *
  * Moments inside an event (deadline, from, to, began) are relative to it with a sign and absolute without; 0 is none.

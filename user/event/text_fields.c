@@ -29,6 +29,8 @@ static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
 static const char *const scan_flags[] = { "complete", "unsettled", NULL };
+static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
+static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 
@@ -172,6 +174,21 @@ static const struct ct_field observed[] = {
 	LAST,
 };
 
+static const struct ct_field memory[] = {
+	FIELD(ct_event_memory, scan, "scan", COUNT, NULL),
+	FIELD(ct_event_memory, read, "read", COUNT, NULL),
+	FIELD(ct_event_memory, address, "address", HEX, NULL),
+	FIELD(ct_event_memory, bytes, "bytes", COUNT, NULL),
+	FIELD(ct_event_memory, pages, "pages", COUNT, NULL),
+	FLAGS(memory_flags),
+	LAST,
+};
+
+static const struct ct_field facts[] = {
+	FLAGS(facts_flags),
+	LAST,
+};
+
 static const char *const target_strings[] = { "exe", "version", "build_id", NULL };
 static const char *const provider_strings[] = { "name", NULL };
 
@@ -210,6 +227,8 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = { LAYOUT(ct_event_scan, scan) },
 	[CT_EVENT_OBSERVED] = { LAYOUT(ct_event_observed, observed) },
 	[CT_EVENT_SCAN_END] = { LAYOUT(ct_event_scan, scan) },
+	[CT_EVENT_MEMORY] = { LAYOUT(ct_event_memory, memory), .tail = CT_TAIL_CONTENT },
+	[CT_EVENT_FACTS] = { LAYOUT(ct_event_facts, facts), .tail = CT_TAIL_FACTS },
 	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },
 };
 

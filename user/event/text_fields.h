@@ -28,6 +28,8 @@ enum ct_tail {
 	CT_TAIL_STRINGS, /**< As many strings as `tail_names` has. */
 	CT_TAIL_FRAMES,	 /**< Packed frames of SITE. */
 	CT_TAIL_STACK,	 /**< Addresses of STACK, inside the struct. */
+	CT_TAIL_CONTENT, /**< Bytes of MEMORY. */
+	CT_TAIL_FACTS,	 /**< struct ct_fact of FACTS. */
 };
 
 /** One event type. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Events to text. */
 #include "event/text_codec.h"
+
+#include "event/names.h"
 #include "event/text_fields.h"
 #include "event/text_values.h"
 
@@ -82,6 +84,33 @@ static void print_stack(struct ct_text *text, const struct ct_event_stack *stack
 		ct_text_addf(text, " frame=0x%llx", (unsigned long long)stack->frames[i]);
 }
 
+static void print_content(struct ct_text *text, const struct ct_event_memory *memory)
+{
+	const uint8_t *content = (const uint8_t *)(memory + 1);
+
+	if (memory->header.flags)
+		return;
+	ct_text_add(text, " content=");
+	for (uint64_t i = 0; i < memory->bytes; i++)
+		ct_text_addf(text, "%02x", content[i]);
+}
+
+/* A fact of a newer version has a number for a name. */
+static void print_facts(struct ct_text *text, const struct ct_event_facts *facts)
+{
+	const struct ct_fact *fact = (const struct ct_fact *)(facts + 1);
+
+	for (uint32_t i = 0; i < facts->count; i++, fact++) {
+		if (fact->name && fact->name < CT_FACT_NAME_END)
+			ct_text_addf(text, " fact=%s", ct_fact_names[fact->name]);
+		else
+			ct_text_addf(text, " fact=%u", fact->name);
+		ct_text_addf(text, "|0x%llx", (unsigned long long)fact->first);
+		if (fact->second)
+			ct_text_addf(text, "|0x%llx", (unsigned long long)fact->second);
+	}
+}
+
 void ct_event_text_print(struct ct_text *text, const struct ct_event *event, uint64_t *now_ns)
 {
 	const struct ct_layout *layout = &ct_layouts[event->header->type % CT_EVENT_TYPE_END];
@@ -97,5 +126,9 @@ void ct_event_text_print(struct ct_text *text, const struct ct_event *event, uin
 		print_frames(text, event->site);
 	else if (layout->tail == CT_TAIL_STACK)
 		print_stack(text, event->stack);
+	else if (layout->tail == CT_TAIL_CONTENT)
+		print_content(text, event->memory);
+	else if (layout->tail == CT_TAIL_FACTS)
+		print_facts(text, event->facts);
 	ct_text_add(text, "\n");
 }

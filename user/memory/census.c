@@ -34,6 +34,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Far more than any heap that was seen: a million contexts take some 300 MB. A forged one ends here. */
+#define READ_BOUND (UINT64_C(32) << 30)
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -155,6 +158,7 @@ static int begin(struct ct_census *census, struct ct_census_facts *facts, struct
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: the memory layout of Go 1.%llu is not known",
 				    (unsigned long long)census->facts.minor);
 	census->memory = memory;
+	census->read_bound = READ_BOUND;
 	memory->image_start = census->facts.image_start;
 	memory->image_end = census->facts.image_end;
 	census->heap = (struct ct_heap){ .memory = memory,
@@ -227,6 +231,21 @@ void ct_census_free(struct ct_census *census)
 	free(census);
 }
 
+const struct ct_census_facts *ct_census_facts(const struct ct_census *census)
+{
+	return &census->facts;
+}
+
+void ct_census_listen(struct ct_census *census, struct ct_memory_listener *listener)
+{
+	census->listener = listener;
+}
+
+void ct_census_bound(struct ct_census *census, uint64_t cost)
+{
+	census->read_bound = cost;
+}
+
 /* The order is part of the proof; see the head of this file. */
 static int run_passes(struct ct_scan *scan)
 {
@@ -290,6 +309,19 @@ static int load_heap(struct ct_scan *scan)
 	return 1;
 }
 
+/* Too much to read, or too many contexts: what is there is no whole, but told as that. */
+static int give_up(struct ct_scan *scan, int rc)
+{
+	if (scan->memory->is_spent)
+		ct_scan_incomplete(scan, "there is more to read than a census goes");
+	else if (rc == -EOVERFLOW)
+		ct_scan_incomplete(scan, "there are more contexts than a census goes");
+	if (rc != -EOVERFLOW)
+		return rc;
+	scan->count = 0; // in no state that was judged
+	return 0;
+}
+
 int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque, struct ct_census_result *ret_result,
 		   struct ct_error *reterr)
 {
@@ -302,9 +334,14 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 
 	census->spans_read = census->spans_to_read = 0;
 	ct_itabs_clear(&census->itabs);
+	memory->listener = census->listener;
+	memory->has_bound = true;
+	memory->is_spent = false;
+	memory->cost_left = census->read_bound;
 	rc = load_heap(&scan);
 	if (!rc)
 		rc = run_passes(&scan);
+	rc = give_up(&scan, rc);
 	free(scan.outers);
 	free(scan.slots);
 	if (rc < 0) {

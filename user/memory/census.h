@@ -19,6 +19,7 @@
 
 struct ct_census_facts;
 struct ct_memory;
+struct ct_memory_listener;
 
 /** Everything that stays the same between scans of one process. */
 struct ct_census;
@@ -82,6 +83,15 @@ void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t en
 
 /** How far the current reading is, for a person. */
 unsigned int ct_census_percent(const struct ct_census *census);
+
+/** What it knows of the program. Borrowed. */
+const struct ct_census_facts *ct_census_facts(const struct ct_census *census);
+
+/** Let somebody hear all its reads, from the next scan on. NULL: nobody. Borrowed. */
+void ct_census_listen(struct ct_census *census, struct ct_memory_listener *listener);
+
+/** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
+void ct_census_bound(struct ct_census *census, uint64_t cost);
 
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);

@@ -154,9 +154,10 @@ static int collect_outers(struct ct_scan *scan)
 static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct ct_scan *scan))
 {
 	struct ct_census *census = scan->census;
-	struct ct_process_memory *process = scan->memory == &census->process.memory ? &census->process : NULL;
-	struct ct_span_feed *feed;
+	bool is_own = scan->memory == &census->process.memory && !scan->memory->listener; // who listens hears one reader
+	struct ct_process_memory *process = is_own ? &census->process : NULL;
 	unsigned int helpers = census->heap.span_count < HELPED_SPANS ? 0 : census->helpers;
+	struct ct_span_feed *feed;
 	int rc = ct_span_feed_open(&feed, &census->heap, process, sizes, helpers);
 
 	if (rc)

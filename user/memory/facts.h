@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ctxtrace/error.h"
+#include "ctxtrace/source.h"
 #include "memory/closures.h"
 #include "symbol/binary.h"
 
@@ -41,6 +42,21 @@ int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary
 
 /** Room for one more guess where runtime.allgs is. @return 0; -ENOSPC; -ENOMEM. */
 int ct_census_facts_guess_allgs(struct ct_census_facts *facts, uint64_t address);
+
+/**
+ * Tell them as FACTS events.
+ *
+ * @param time_ns  Of the events.
+ * @return 0 or what the sink returned.
+ */
+int ct_census_facts_tell(const struct ct_census_facts *facts, uint64_t time_ns, ct_event_sink sink, void *opaque);
+
+/**
+ * Take the facts of one such event. Unknown ones are left out; whether they are plausible is for the census to find out.
+ *
+ * @return 0; -EPROTO for what no census told; -ENOMEM.
+ */
+int ct_census_facts_take(struct ct_census_facts *facts, const struct ct_event_facts *event);
 
 /** Release. A zeroed one is fine. */
 void ct_census_facts_done(struct ct_census_facts *facts);

@@ -131,13 +131,36 @@ void ct_process_memory_done(struct ct_process_memory *process)
 	process->memory.read = NULL;
 }
 
+static int spend(struct ct_memory *memory, size_t bytes)
+{
+	uint64_t cost = bytes > CT_READ_COST ? bytes : CT_READ_COST;
+
+	if (!memory->has_bound)
+		return 0;
+	if (cost > memory->cost_left) {
+		memory->cost_left = 0;
+		memory->is_spent = true;
+		return -EOVERFLOW;
+	}
+	memory->cost_left -= cost;
+	return 0;
+}
+
 int ct_memory_read(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes)
 {
+	uint64_t swapped = memory->swapped_pages;
+	int rc;
+
 	if (!bytes)
 		return 0;
 	if (address < 4096 || address >= USER_END || bytes > USER_END - address)
 		return -EFAULT;
-	return memory->read(memory, address, buffer, bytes);
+	if (spend(memory, bytes))
+		return -EOVERFLOW;
+	rc = memory->read(memory, address, buffer, bytes);
+	if (memory->listener)
+		memory->listener->hear(memory->listener, address, buffer, bytes, rc, memory->swapped_pages - swapped);
+	return rc;
 }
 
 int ct_memory_read_word(struct ct_memory *memory, uint64_t address, uint64_t *ret_word)

@@ -12,7 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Memory to read from: a process, or a fake of the tests. */
+/** Hears every read that reached a memory, with its answer. The first member of who listens. */
+struct ct_memory_listener {
+	/** `rc` is that of ct_memory_read(), `swapped` how many pages were left out because they were swapped out. */
+	void (*hear)(struct ct_memory_listener *listener, uint64_t address, const uint8_t *bytes, size_t count, int rc,
+		     uint64_t swapped);
+};
+
+/** Memory to read from: a process, a recorded image, or a fake of the tests. */
 struct ct_memory {
 	/** Fill `buffer`. @return 0; -EFAULT no such address; -ESRCH the process is gone. */
 	int (*read)(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
@@ -20,7 +27,14 @@ struct ct_memory {
 	uint64_t image_end;
 	uint64_t read_bytes;	/**< Bytes really read so far. */
 	uint64_t swapped_pages; /**< Pages left out because they were swapped out. */
+	uint64_t cost_left; /**< With `has_bound`: no more than this may be asked for; see CT_READ_COST. */
+	bool has_bound;
+	bool is_spent; /**< A read was refused with -EOVERFLOW because of the bound. */
+	struct ct_memory_listener *listener; /**< May be NULL. */
 };
+
+/** A read costs its bytes, and no less than this: a bound on the work, whatever the target's memory says. */
+#define CT_READ_COST 256
 
 /** Memory of a process. */
 struct ct_process_memory {
@@ -36,7 +50,11 @@ int ct_process_memory_init(struct ct_process_memory *process, int pid);
 /** Close both. */
 void ct_process_memory_done(struct ct_process_memory *process);
 
-/** Read `bytes` at `address`; what was never touched reads as zeros. @return 0, -EFAULT or -ESRCH. */
+/**
+ * Read `bytes` at `address`; what was never touched reads as zeros.
+ *
+ * @return 0; -EFAULT; -ESRCH; -EOVERFLOW when the bound is used up.
+ */
 int ct_memory_read(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
 
 /** Read one 64-bit word. @return as ct_memory_read(). */

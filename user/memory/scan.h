@@ -45,6 +45,8 @@ struct ct_outer {
 struct ct_census {
 	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
 	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
+	struct ct_memory_listener *listener; /**< Hears `memory`; may be NULL. */
+	uint64_t read_bound; /**< What one scan may ask for. */
 	struct ct_go_layout layout;
 	struct ct_census_facts facts; /**< `allgs` is filled in by the first reading that finds it. */
 	struct ct_heap heap;

@@ -31,6 +31,7 @@ struct helper {
 	struct ct_span_feed *feed;
 	struct ct_process_memory process; /* with counters of its own */
 	struct ct_heap heap;
+	uint64_t cost_left; /* when it began */
 	pthread_t thread;
 };
 
@@ -51,6 +52,18 @@ struct ct_span_feed {
 	size_t helper_count;
 	struct helper helpers[CT_FEED_HELPERS_MAX];
 };
+
+/* What a helper read counts as read here. */
+static void account(struct ct_memory *memory, const struct helper *helper)
+{
+	const struct ct_memory *own = &helper->process.memory;
+	uint64_t cost = helper->cost_left - own->cost_left;
+
+	memory->read_bytes += own->read_bytes;
+	memory->swapped_pages += own->swapped_pages;
+	memory->cost_left -= cost < memory->cost_left ? cost : memory->cost_left;
+	memory->is_spent |= own->is_spent;
+}
 
 static int copy(const struct ct_heap *heap, const struct ct_span *span, struct ct_span_view *view)
 {
@@ -122,13 +135,14 @@ static void *help(void *opaque)
 
 static void start_helpers(struct ct_span_feed *feed, unsigned int wanted)
 {
-	if (!wanted || !feed->process)
+	if (!feed->process)
 		return;
 	while (feed->helper_count < wanted && feed->helper_count < CT_FEED_HELPERS_MAX) {
 		struct helper *helper = &feed->helpers[feed->helper_count];
 
 		*helper = (struct helper){ .feed = feed, .process = *feed->process, .heap = *feed->heap };
 		helper->process.memory.read_bytes = helper->process.memory.swapped_pages = 0;
+		helper->cost_left = helper->process.memory.cost_left; // the bound is for each: it is there to end, not to save
 		helper->heap.memory = &helper->process.memory;
 		if (pthread_create(&helper->thread, NULL, help, helper))
 			break;
@@ -238,11 +252,8 @@ void ct_span_feed_close(struct ct_span_feed *feed)
 	pthread_cond_broadcast(&feed->has_room);
 	pthread_mutex_unlock(&feed->lock);
 	for (size_t i = 0; i < feed->helper_count; i++) {
-		struct helper *helper = &feed->helpers[i];
-
-		pthread_join(helper->thread, NULL);
-		feed->process->memory.read_bytes += helper->process.memory.read_bytes;
-		feed->process->memory.swapped_pages += helper->process.memory.swapped_pages;
+		pthread_join(feed->helpers[i].thread, NULL);
+		account(&feed->process->memory, &feed->helpers[i]);
 	}
 	pthread_cond_destroy(&feed->has_batch);
 	pthread_cond_destroy(&feed->has_room);

@@ -7,8 +7,13 @@
 /** A recording under way. */
 struct ct_recorder;
 
-/** Create the file. @return 0 or negative errno, told in reterr. */
-int ct_recorder_open(const char *path, struct ct_recorder **ret_recorder, struct ct_error *reterr);
+/**
+ * Open the file. It keeps what it held until the first event, and is gone again when none came and it was not there.
+ *
+ * @param is_private  It will hold memory of the target: nobody but its owner may read it.
+ * @return 0 or negative errno, told in reterr.
+ */
+int ct_recorder_open(const char *path, bool is_private, struct ct_recorder **ret_recorder, struct ct_error *reterr);
 
 /** Append one event. @return 0 or negative errno; after a failure the recording is worthless. */
 int ct_recorder_write(struct ct_recorder *recorder, const struct ct_event *event);

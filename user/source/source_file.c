@@ -105,9 +105,13 @@ static const struct ct_source_ops file_ops = {
 static int check_head(struct file_source *file, struct ct_error *reterr)
 {
 	struct ct_recording_head head = { 0 };
+	bool is_short = gzdirect(file->file) || gzfread(&head, 1, sizeof(head), file->file) != sizeof(head);
+	int code = Z_OK;
+	const char *words = gzerror(file->file, &code);
 
-	if (gzdirect(file->file) || gzfread(&head, 1, sizeof(head), file->file) != sizeof(head) ||
-	    memcmp(head.magic, CT_RECORDING_MAGIC, sizeof(head.magic)))
+	if (is_short && code == Z_DATA_ERROR) // zlib hands out nothing of a block that is damaged further on
+		return ct_error_set(reterr, -EBADMSG, "the recording %s is damaged: %s", file->name, words);
+	if (is_short || memcmp(head.magic, CT_RECORDING_MAGIC, sizeof(head.magic)))
 		return ct_error_set(reterr, -ENOMSG, "%s is no recording of ctxtrace", file->name);
 	if (head.abi > CT_EVENT_ABI)
 		return ct_error_set(reterr, -ENOMSG,

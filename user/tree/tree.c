@@ -112,7 +112,7 @@ int ct_tree_reserve(struct ct_tree *tree)
 	return is_short ? -ENOMEM : 0;
 }
 
-/* STACK and TICK have nothing to apply but their time. */
+/* STACK and TICK have nothing to apply but their time; MEMORY and FACTS are for who reads the census again. */
 static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = ct_apply_create,
 	[CT_EVENT_CANCEL] = ct_apply_cancel,
