@@ -17,3 +17,7 @@ foreach(part memory_children memory_heap span_feed)
   ctxtrace_unit(${part} ctxtrace_probe)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
+
+# What a person sees while it works: the program's own as well.
+ctxtrace_unit(status_line ctxtrace_report)
+target_sources(test_status_line PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/status_line.c)
