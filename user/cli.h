@@ -41,6 +41,7 @@ struct ct_options {
 	char **command_argv;	 /**< `run`: CMD ARG... NULL. */
 	const char *input;	 /**< `replay`: the recording. */
 	uint64_t duration_ns;	 /**< 0: until a signal or the target's exit. */
+	uint64_t watch_ns;	 /**< `census`: read again so often; 0: one census. */
 	uint64_t min_age_ns;
 	uint64_t grace_ns;
 	uint64_t budget_ns; /**< `census`: for all readings together. */

@@ -32,6 +32,15 @@ static int set_budget(struct ct_options *options, const char *value, struct ct_e
 	return ct_cli_duration("--budget", value, &options->budget_ns, reterr);
 }
 
+static int set_watch(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	int rc = ct_cli_duration("--watch", value, &options->watch_ns, reterr);
+
+	if (!rc && options->watch_ns < CT_NSEC_PER_SEC)
+		return ct_error_set(reterr, -EINVAL, "--watch %s: a second is the least: closer readings prove nothing", value);
+	return rc;
+}
+
 static int set_min_age(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	options->has_min_age = true;
@@ -133,10 +142,12 @@ static int set_version(struct ct_options *options, const char *value, struct ct_
 const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_WHAT, 'p', "pid", "PID", CT_COMMAND_BIT(CT_COMMAND_WATCH) | CENSUS | CT_COMMAND_BIT(CT_COMMAND_CHECK), set_pid,
 	  "the process to watch" },
-	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE, set_duration,
+	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE | CENSUS, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
 	{ CT_OPTION_WHAT, 274, "budget", "T", CENSUS, set_budget,
 	  "`census`: stop reading after T (5m) and tell what is known by then" },
+	{ CT_OPTION_WHAT, 270, "watch", "T", CENSUS, set_watch,
+	  "`census`: read again every T (\"10s\") and show what grows" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING, set_format,
@@ -144,7 +155,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
 	  "where the report goes; default standard output" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
-	  "keep the event stream; `replay FILE` gives the same report" },
+	  "keep the event stream (census: memory too); `replay FILE`: same report" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },

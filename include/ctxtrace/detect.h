@@ -16,7 +16,8 @@
 	CT_FINDING(DEFER_IN_LOOP, "defer-in-loop")        \
 	CT_FINDING(UNSTOPPED_AFTER_FUNC, "unstopped-after-func") \
 	CT_FINDING(ORPHANED_CONTEXT, "orphaned-context")  \
-	CT_FINDING(TODO_ROOT, "todo-root")
+	CT_FINDING(TODO_ROOT, "todo-root")                \
+	CT_FINDING(DEEP_CHAIN, "deep-chain")
 
 /** Finding kinds. */
 enum ct_finding_kind {

@@ -49,7 +49,7 @@
 	CT_EVENT(GAP, 38, ct_event_gap, 40, "events were lost in this interval")                         \
 	CT_EVENT(COUNTERS, 39, ct_event_counters, 144, "totals of drops and failed helpers")             \
 	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
-	CT_EVENT(OBSERVED, 41, ct_event_observed, 64, "what memory says about one context")              \
+	CT_EVENT(OBSERVED, 41, ct_event_observed, 72, "what memory says about one context")              \
 	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")                      \
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
@@ -302,7 +302,7 @@ struct ct_event_counters {
 
 /** Flags of SCAN_BEGIN and SCAN_END. */
 #define CT_SCAN_COMPLETE 0x01 /**< Everything that had to be read could be read. */
-#define CT_SCAN_UNSETTLED 0x02 /**< SCAN_END: some look lost, but for a collection that was going on. */
+#define CT_SCAN_TORN 0x04 /**< A map of children was changing: contexts that nothing else proves may be missing. */
 
 /** Brackets one reading of the target's memory. SCAN_END repeats SCAN_BEGIN and adds the figures. */
 struct ct_event_scan {
@@ -349,7 +349,12 @@ struct ct_event_observed {
 	__u8 retained_by; /**< CT_RETAINED_ bits. */
 	__u8 parent_kind; /**< As in CREATE. */
 	__u64 object_bytes; /**< Memory it keeps, as far as it was measured; 0 unknown. */
+	__u32 hops;	    /**< As in CREATE, not cut short; older recordings end in front of it. */
+	__u32 pad;
 };
+
+/** What every OBSERVED has. */
+#define CT_OBSERVED_BYTES_MIN 64
 
 /* Flags of MEMORY, at most one. Without one, `bytes` bytes of content follow; with one, nothing. */
 #define CT_MEMORY_ZERO 0x01	  /**< The content is zero, or the target never touched it. */

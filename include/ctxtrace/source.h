@@ -51,6 +51,9 @@ struct ct_event {
  */
 int ct_event_decode(const void *bytes, size_t length, struct ct_event *ret_event);
 
+/** @return links between an OBSERVED context and its parent; 0 in recordings that do not have it. */
+uint32_t ct_observed_hops(const struct ct_event *event);
+
 /** Name of an event type in lower case ("create"), or "unknown". */
 const char *ct_event_name(uint8_t type);
 

@@ -36,11 +36,13 @@
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
 #define CT_CONTEXT_MAKER_GONE 0x0800 /**< Its creating task has ended; never told once another task defers its cancel. */
-#define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. Higher bits are the tree's own. */
+#define CT_CONTEXT_REQUEST_OVER 0x1000 /**< Its request has ended, it has not. */
+#define CT_CONTEXT_UNDECIDED 0x4000    /**< Memory: the last complete scan could not tell. Other bits are the tree's own. */
 
 /** One context that can be cancelled (or a foreign or unread root). At most 56 bytes. */
 struct ct_context {
-	uint64_t id;	      /**< Identity: sequence number from 1. */
+	uint64_t id : 48;     /**< Identity: sequence number from 1. */
+	uint64_t hops : 16;   /**< Links (values, detached) between it and its parent; UINT16_MAX: that or more. */
 	uint64_t address;     /**< Alias. */
 	uint64_t created_ns;  /**< For adopted ones: first seen; their age is a lower bound. */
 	uint64_t deadline_ns; /**< 0 none. */
@@ -56,6 +58,22 @@ struct ct_context {
 	uint8_t reason : 4;	 /**< enum ct_cancel_reason once ended. */
 };
 _Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live context stays below 72 bytes");
+
+/** A chain of contexts and links to the root is deep from here on. */
+#define CT_CHAIN_DEEP 64
+
+/** So many links the probes are sure to follow up to a parent (bpf/go_types.bpf.h). */
+#define CT_LINKS_SEEN 32
+
+/** The longest chain to the root seen at a site: contexts and links, of those deeper than CT_CHAIN_DEEP. */
+struct ct_chain {
+	uint32_t longest;  /**< 0: none was deep. */
+	uint32_t first;	   /**< The first deep one. */
+	uint32_t rises;	   /**< How often a creation or a reading found a longer one than all before. */
+	uint32_t looks;	   /**< How often one found a deep one at all. */
+	uint64_t first_ns; /**< First and last rise. */
+	uint64_t last_ns;
+};
 
 /** Buckets of a lifetime histogram: four per doubling from 1 us on (a value is known to within 19%). */
 #define CT_LIFETIME_BUCKETS 160
@@ -93,6 +111,7 @@ struct ct_site {
 	uint64_t first_ns; /**< First and last creation seen. */
 	uint64_t last_ns;
 	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
+	struct ct_chain chain;
 	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
 	uint64_t lifetime_max_ns;
 	uint32_t lifetime[CT_LIFETIME_BUCKETS];
@@ -156,8 +175,8 @@ struct ct_window {
 	uint64_t end_ns;
 	uint64_t wall_clock_ns;
 	uint64_t now_ns;	  /**< Latest time in the stream. */
+	bool has_torn_scan; /**< Some reading may have missed contexts: what is new in the next one may be older. */
 	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
-	bool is_unsettled;	  /**< In that scan some look lost, but for a collection that was going on. */
 	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */
 	uint64_t last_collection_ns;  /**< A collection was first seen to have ended by then; 0 none seen. */
 	const char *exe;
@@ -218,6 +237,9 @@ const struct ct_context *ct_tree_context(const struct ct_tree *tree, uint32_t in
 /** @return the parent, or NULL at a root. */
 const struct ct_context *ct_tree_parent(const struct ct_tree *tree, const struct ct_context *context);
 
+/** @return true when the chain from it to its root, itself included, is longer than CT_CHAIN_DEEP. */
+bool ct_tree_is_deep(const struct ct_tree *tree, const struct ct_context *context);
+
 /** @return one past the highest context index; walk 0..end with ct_tree_context(), which skips by returning NULL. */
 uint32_t ct_tree_end(const struct ct_tree *tree);
 
@@ -244,7 +266,7 @@ const struct ct_window *ct_tree_window(const struct ct_tree *tree);
 
 /**
  * @return true when events were lost or refused, so that verdicts need memory's word; or when this is a census whose
- * memory could not be read twice, or whose last reading was in the middle of a collection.
+ * memory could not be read twice.
  */
 bool ct_tree_is_incomplete(const struct ct_tree *tree);
 

@@ -10,36 +10,13 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import Failed, Skip, case, check, environment, main, note
+from e2e import Failed, Skip, case, check, environment, main
+from e2e_census import Leaks, need_memory, run
 from e2e_go import DEFAULT, VERSIONS, build
-from e2e_process import Lines, Process, Target, demo
+from e2e_process import Target
 
 STRIPPED = ("-trimpath", "-ldflags=-s -w")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
-
-
-class Leaks(Process):
-    """tests/targets/census_leaks: its only line is the truth; it ends with its input."""
-
-    def __init__(self, command):
-        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.lines = Lines(self.process.stdout)
-        with self.ended_on_failure():
-            self.truth = json.loads(self.lines.wait("the truth", lambda line: line.startswith("{"), 60))
-
-
-def run(*arguments, status=0, prefix=()):
-    line = [*prefix, environment("CTXTRACE_BIN"), *[str(word) for word in arguments]]
-    note("+ " + " ".join(line))
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
-    check(done.returncode == status, f"status {done.returncode}, not {status}: {done.stderr[-2000:]}")
-    return done
-
-
-def need_memory():
-    """Reading another process takes CAP_SYS_PTRACE, or the kernel's leave to read one's own."""
-    if os.geteuid() != 0:
-        raise Skip("reads the memory of processes that it did not start; root is needed")
 
 
 def expect_truth(report, truth):
@@ -186,9 +163,6 @@ def starved_leak():
 
 @case("refused")
 def refused():
-    with demo("service") as target:
-        done = run("census", "-p", target.pid, status=3)
-    check(not done.stdout and len(done.stderr.splitlines()) == 1 and "Go program" in done.stderr, done.stderr)
     done = run("census", status=2)
     check("census -p PID" in done.stderr and not done.stdout, done.stderr)
     done = run("census", "-p", os.getpid(), "--min-age", "3s", status=2)

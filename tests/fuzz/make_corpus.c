@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * make_corpus DIRECTORY: writes the seeds of the fuzz targets that are not text: miniature programs of every layout
- * that Go ever had, and the stories of DIRECTORY/event_text as raw events and as recordings. Run it again when a format
+ * that Go ever had, readings of a miniature process, and the stories of DIRECTORY/event_text as raw events and as recordings. Run it again when a format
  * or a miniature changes; inputs kept from faults have other names and stay.
  */
 #include "elf_sample.h"
+#include "go_heap.h"
 #include "go_sample.h"
 
 #include "event/text_codec.h"
+#include "memory/image_writer.h"
 #include "source/recorder.h"
 #include "source/recording.h"
 
@@ -16,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ZEROS_MIN 100 /* fewer zeros in a row are not told on their own */
+
+static const unsigned int census_releases[] = { 17, 20, 21, 23, 24, 26, 27 };
 static const unsigned int releases[] = { 17, 19, 20, 25, 26, 27 };
 static const char *const stories[] = { "window", "proven" };
 
@@ -150,6 +155,93 @@ static void write_story(const char *name)
 	finish(&shapes, name, recording);
 }
 
+static int write_event(FILE *file, const void *bytes, size_t length)
+{
+	putc((int)(length & 0xff), file);
+	putc((int)(length >> 8), file);
+	return fwrite(bytes, 1, length, file) == length ? 0 : -EIO;
+}
+
+/* Zeros from `at` on, at most to `end`. */
+static size_t zeros(const uint8_t *content, size_t at, size_t end)
+{
+	size_t count = 0;
+
+	while (at + count < end && !content[at + count])
+		count++;
+	return count;
+}
+
+/* A stretch with long zeros told apart: pages of a miniature are nearly empty, and a seed has to be small. */
+static int write_memory(FILE *file, const struct ct_event_memory *memory)
+{
+	const uint8_t *content = (const uint8_t *)(memory + 1);
+	int rc = 0;
+
+	for (size_t at = 0, end; at < memory->bytes && !rc; at = end) {
+		struct {
+			struct ct_event_memory memory;
+			uint8_t content[CT_MEMORY_BYTES_MAX];
+		} part = { .memory = *memory };
+		size_t count = zeros(content, at, memory->bytes);
+
+		count = count >= ZEROS_MIN ? count : 0;
+		part.memory.header.flags = count ? CT_MEMORY_ZERO : 0;
+		for (end = at + count; !count && end < memory->bytes; end++)
+			if (zeros(content, end, memory->bytes) >= ZEROS_MIN)
+				break;
+		part.memory.address += at;
+		part.memory.bytes = end - at;
+		memcpy(part.content, content + at, count ? 0 : end - at);
+		rc = write_event(file, &part, sizeof(part.memory) + (count ? 0 : end - at));
+	}
+	return rc;
+}
+
+static int add_to_image(void *opaque, const struct ct_event *event)
+{
+	if (event->header->type == CT_EVENT_MEMORY && !event->header->flags)
+		return write_memory(opaque, event->memory);
+	return write_event(opaque, event->header, event->bytes);
+}
+
+/* Two readings of a miniature process; a cancel function is gone in the second. */
+static void write_census(unsigned int minor, bool has_inlined_creators)
+{
+	static struct go_heap process;
+	struct ct_census_facts facts = go_heap_facts(minor);
+	struct ct_census_result result = { 0 };
+	struct ct_image_writer *writer;
+	struct ct_census *census = NULL;
+	char name[32];
+	FILE *file;
+
+	snprintf(name, sizeof(name), has_inlined_creators ? "go1.%u_inlined" : "go1.%u", minor);
+	file = open_seed("census", name, "we");
+	putc(has_inlined_creators, file);
+	go_heap_build(&process, minor);
+	facts.has_inlined_creators = has_inlined_creators;
+	writer = ct_image_writer_new(add_to_image, file);
+	if (!writer || ct_census_over(&facts, &process.fake.memory, &census, NULL) ||
+	    ct_census_facts_tell(ct_census_facts(census), 0, add_to_image, file))
+		give_up(name);
+	ct_census_look_at(census, GO_HEAP_ARENA, GO_HEAP_ARENA + CT_ARENA_BYTES);
+	ct_census_listen(census, ct_image_writer_listener(writer));
+	for (uint32_t scan = 1; scan <= 2; scan++) {
+		ct_image_writer_begin(writer, scan, 0);
+		if (ct_census_scan(census, NULL, NULL, &result, NULL) || !result.is_complete)
+			give_up(name);
+		ct_census_state_of(census, &result, process.contexts[GO_HEAP_CANCELLED]);
+		ct_census_result_done(&result);
+		memset(process.heap + 2 * CT_GO_PAGE_BYTES + 16, 0, 16);
+	}
+	if (ct_image_writer_error(writer) || fclose(file))
+		give_up(name);
+	ct_census_free(census);
+	ct_image_writer_free(writer);
+	go_heap_done(&process);
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t elf[CT_ELF_SAMPLE_BYTES];
@@ -161,6 +253,9 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	for (size_t i = 0; i < sizeof(releases) / sizeof(*releases); i++)
 		write_go(releases[i]);
+	for (size_t i = 0; i < sizeof(census_releases) / sizeof(*census_releases); i++)
+		write_census(census_releases[i], false);
+	write_census(26, true);
 	ct_elf_sample_build(elf);
 	write_seed("elf", "c", -1, elf, sizeof(elf));
 	for (size_t i = 0; i < sizeof(stories) / sizeof(*stories); i++)

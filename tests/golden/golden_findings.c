@@ -43,7 +43,7 @@ static void add_finding(struct ct_text *text, const struct ct_tree *tree, const 
 		     finding->rate_per_min_milli % 1000, finding->parent_id);
 	ct_text_addf(text, ", fingerprint %016" PRIx64 "\n  examples", finding->fingerprint);
 	for (uint32_t i = 0; i < finding->examples_count; i++)
-		ct_text_addf(text, " #%" PRIu64, ct_tree_context(tree, finding->examples[i])->id);
+		ct_text_addf(text, " #%" PRIu64, (uint64_t)ct_tree_context(tree, finding->examples[i])->id);
 	ct_text_addf(text, "\n  evidence %s\n  do %s\n", finding->evidence, finding->advice);
 }
 

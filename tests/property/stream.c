@@ -118,6 +118,7 @@ static struct ct_event_create pick_create(struct maker *maker)
 		.path = pick_or_0(maker, maker->recipe->paths),
 		.kind = kinds[stream_below(state, sizeof(kinds))],
 		.parent_kind = parents[stream_below(state, sizeof(parents))],
+		.hops = stream_below(state, 4) ? 0 : (uint8_t)stream_draw(state),
 	};
 
 	if (create.kind == CT_KIND_DEADLINE)
@@ -140,6 +141,7 @@ static struct ct_event_observed pick_observed(struct maker *maker)
 		.state = (uint8_t)stream_below(state, CT_OBSERVED_END),
 		.retained_by = (uint8_t)stream_below(state, 8),
 		.parent_kind = (uint8_t)stream_below(state, CT_KIND_END),
+		.hops = stream_below(state, 4) ? 0 : (uint32_t)(stream_draw(state) >> stream_below(state, 64)),
 	};
 
 	seen.header.flags = stream_below(state, 8) ? 0 : CT_OBSERVED_DEFERRED;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /** Longest event of a random stream; those with strings are left to other tests. */
-#define OP_BYTES 64
+#define OP_BYTES 72
 
 /** One event. Any subset of a stream is a stream. */
 struct op {

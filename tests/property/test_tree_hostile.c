@@ -92,6 +92,18 @@ static void tell_site(struct ct_tree *tree, uint32_t path, uint64_t *state)
 	ct_tree_apply(tree, &(struct ct_event){.site = &site.site, .bytes = sizeof(site.site) + used}, NULL);
 }
 
+/* No probes: what comes is taken for a census. */
+static void tell_memory(struct ct_tree *tree)
+{
+	struct {
+		struct ct_event_provider provider;
+		char name[8];
+	} memory = {.provider = {.header = {.type = CT_EVENT_PROVIDER}, .name_bytes = 7}, .name = "memory"};
+
+	ct_tree_apply(tree, &(struct ct_event){.provider = &memory.provider, .bytes = sizeof(memory.provider) + 7},
+		      NULL);
+}
+
 static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 {
 	struct {
@@ -107,6 +119,8 @@ static void tell_target(struct ct_tree *tree, uint64_t seed, uint64_t *state)
 		used += add_name(state, target.strings + used);
 	target.target.strings_bytes = used;
 	ct_tree_apply(tree, &(struct ct_event){.target = &target.target, .bytes = sizeof(target.target) + used}, NULL);
+	if (seed % 4 == 0)
+		tell_memory(tree);
 	if (stream_below(state, 5))
 		ct_tree_apply(tree, &(struct ct_event){.begin = &begin, .bytes = sizeof(begin)}, NULL);
 }

@@ -33,3 +33,7 @@ if(CTXTRACE_HAS_TSAN)
 else()
   message(STATUS "unit.context_tsan: not built, this compiler has no -fsanitize=thread")
 endif()
+
+# The census of the library: the only place where its code and the agent's are in one program.
+ctxtrace_unit(c_library ctxtrace-context ctxtrace_walkable ctxtrace_probe Threads::Threads)
+target_include_directories(test_c_library PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)

@@ -160,6 +160,23 @@ static void check_may_have_a_process(void **state)
 	bad("check -f json", "--format has no meaning for `ctxtrace check`");
 }
 
+static void a_census_may_go_on(void **state)
+{
+	const struct ct_options *options = good("census -p 7 --watch 10s -d 5m");
+
+	(void)state;
+	assert_int_equal(options->command, CT_COMMAND_CENSUS);
+	assert_int_equal(options->watch_ns, 10 * CT_NSEC_PER_SEC);
+	assert_int_equal(options->duration_ns, 300 * CT_NSEC_PER_SEC);
+	assert_int_equal(good("census -p 7")->watch_ns, 0);
+	assert_int_equal(good("census -p 7 --watch 1s")->watch_ns, CT_NSEC_PER_SEC);
+	bad("census -p 7 --watch 999ms", "--watch");
+	bad("census -p 7 --watch 0", "--watch");
+	bad("census -p 7 -d 5m", "--watch");
+	bad("-p 7 --watch 10s", "--watch");
+	bad("run --watch 10s -- true", "--watch");
+}
+
 static void help_and_version_need_nothing_else(void **state)
 {
 	(void)state;
@@ -327,6 +344,7 @@ int main(void)
 		cmocka_unit_test(run_takes_a_command),
 		cmocka_unit_test(replay_takes_a_file_and_options_on_both_sides),
 		cmocka_unit_test(check_may_have_a_process),
+		cmocka_unit_test(a_census_may_go_on),
 		cmocka_unit_test(help_and_version_need_nothing_else),
 		cmocka_unit_test(wrong_usage_is_named),
 		cmocka_unit_test(abbreviated_options_work_as_anywhere),

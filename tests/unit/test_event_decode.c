@@ -174,9 +174,25 @@ static void every_shorter_length_is_refused(void **state)
 	for (size_t i = 0; i < TYPES; i++) {
 		struct specimen specimen = good(catalogue[i].type);
 
+		if (catalogue[i].type == CT_EVENT_OBSERVED)
+			specimen.length = CT_OBSERVED_BYTES_MIN;
 		while (specimen.length--)
 			assert_int_equal(decode_specimen(&specimen), -EPROTO);
 	}
+}
+
+/* A recording made before links were counted is read as it was. */
+static void an_older_observed_has_no_hops(void **state)
+{
+	struct specimen specimen = good(CT_EVENT_OBSERVED);
+	struct ct_event event;
+
+	(void)state;
+	((struct ct_event_observed *)(void *)specimen.bytes)->hops = 7;
+	assert_int_equal(ct_event_decode(specimen.bytes, specimen.length, &event), 0);
+	assert_int_equal(ct_observed_hops(&event), 7);
+	assert_int_equal(ct_event_decode(specimen.bytes, CT_OBSERVED_BYTES_MIN, &event), 0);
+	assert_int_equal(ct_observed_hops(&event), 0);
 }
 
 static void other_types_are_skipped(void **state)
@@ -362,6 +378,7 @@ int main(void)
 		cmocka_unit_test(every_type_passes),
 		cmocka_unit_test(longer_events_pass),
 		cmocka_unit_test(every_shorter_length_is_refused),
+		cmocka_unit_test(an_older_observed_has_no_hops),
 		cmocka_unit_test(other_types_are_skipped),
 		cmocka_unit_test(length_and_alignment_have_bounds),
 		cmocka_unit_test(enumerations_have_bounds),

@@ -115,6 +115,22 @@ static void every_release_has_a_heap(void **state)
 }
 
 /* Below freeindex all live; from there on the bits of the last collection tell. */
+/* The pages of a freed span keep their entries, and its header is that of the span right behind them now. */
+static void a_span_behind_its_own_stale_entries_counts(void **state)
+{
+	struct fixture *fixture = begin(26);
+	uint8_t *entries = fixture->spans + fixture->go.heap->arena_spans;
+
+	(void)state;
+	for (unsigned int page = 0; page < 7; page++)
+		fake_put(entries + 8 * (size_t)page, HEADERS, 8);
+	fake_put(fixture->headers + 24, ARENA + 3 * CT_GO_PAGE_BYTES, 8);
+	fake_put(fixture->headers + 32, 2, 8); // pages 3 and 4; 5 and 6 are stale as well
+	assert_int_equal(spans_of(fixture), 1);
+	assert_int_equal(fixture->heap.spans[0].start, ARENA + 3 * CT_GO_PAGE_BYTES);
+	done(fixture);
+}
+
 static void elements_live_by_index_or_bit(void **state)
 {
 	static struct ct_span_view view;
@@ -420,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_release_has_a_heap),
+		cmocka_unit_test(a_span_behind_its_own_stale_entries_counts),
 		cmocka_unit_test(elements_live_by_index_or_bit),
 		cmocka_unit_test(unswept_bits_are_not_of_now),
 		cmocka_unit_test(hostile_spans_do_not_count),

@@ -70,7 +70,7 @@ static void describe(struct ct_text *text, const struct ct_tree *tree)
 		const struct ct_context *context = ct_tree_context(tree, i);
 
 		if (context)
-			ct_text_addf(text, "\n%u: %" PRIu64 " 0x%" PRIx64 " %x %u %u %u", i, context->id,
+			ct_text_addf(text, "\n%u: %" PRIu64 " 0x%" PRIx64 " %x %u %u %u", i, (uint64_t)context->id,
 				     context->address, context->state, context->parent, context->site,
 				     context->children);
 	}

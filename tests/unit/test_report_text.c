@@ -179,14 +179,6 @@ static void half_a_census_is_no_promise(void **state)
 	render(&rendering, &tale, "text");
 	expect_in(&rendering, "no leaks\n");
 	rendering_done(&rendering);
-	tell(&tale, "+1s scan_begin scan=4 flags=complete\n+0 scan_end scan=4 flags=complete|unsettled\n");
-	render(&rendering, &tale, "text");
-	expect_in(&rendering, "no leak found, but a collection hid some contexts");
-	rendering_done(&rendering);
-	tell(&tale, "+1s scan_begin scan=5 flags=complete\n+0 scan_end scan=5 flags=complete\n");
-	render(&rendering, &tale, "text");
-	expect_in(&rendering, "no leaks\n");
-	rendering_done(&rendering);
 	tale_end(&tale);
 }
 

@@ -4,6 +4,7 @@
  * window, made of readings alone, so that tree, detectors, reports and recordings need to know nothing of it.
  */
 #include "agent/agent.h"
+#include "agent/census_watch.h"
 #include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
@@ -62,7 +63,8 @@ static int keep_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct ct_scanner *scanner = &live->scanner;
 
-	if (!live->options->record)
+	// The lists of a C library are told as what was found in them.
+	if (!live->options->record || live->config.runtime != CT_RUNTIME_GO)
 		return 0;
 	scanner->writer = ct_image_writer_new(ct_pipeline_keep, live->pipeline);
 	if (!scanner->writer)
@@ -78,7 +80,6 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 	uint64_t end_ns = limit_readings(live);
 	int rc = 0;
 
-	live->scanner.has_no_stream = true;
 	ct_status_init(&live->status, live->options);
 	for (int i = 0; !rc && goes_on(&live->scanner, i, end_ns); i++) {
 		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
@@ -115,7 +116,9 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
-	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error) || read_memory(live, error))
+	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error))
+		return -CT_STATUS_ATTACH;
+	if (live->options->watch_ns ? ct_census_watch(live, error) : read_memory(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");

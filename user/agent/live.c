@@ -5,6 +5,7 @@
 #include "agent/privileges.h"
 #include "base/text.h"
 #include "provider/attach.h"
+#include "provider/context_library.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
 #include "source/source_live.h"
@@ -163,17 +164,29 @@ static void tell_watching(const struct ct_live *live, uint64_t began_ns, const s
 		fprintf(stderr, "ctxtrace: memory cannot be asked, nothing will be confirmed: %s\n", no_census->message);
 }
 
+/* A C program keeps no list of its contexts, but for those of the library that does. */
+static int open_c_memory(struct ct_live *live, struct ct_error *reterr)
+{
+	int pid = (int)ct_target_pid(live->target);
+	uint64_t address;
+
+	if (ct_context_library_census(live->target, &address))
+		return ct_census_new_c(pid, address, &live->scanner.census, reterr);
+	ct_error_set(reterr, -EOPNOTSUPP,
+		     "nothing in the memory of %s lists its contexts: it is no Go program, and no libctxtrace-context with "
+		     "its symbols is in it",
+		     ct_target_exe(live->target));
+	ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", pid);
+	return -EOPNOTSUPP;
+}
+
 static int open_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct ct_error no_plan = CT_ERROR_INIT;
 	int plans;
 
-	if (!ct_target_go_version(live->target)->minor) {
-		ct_error_set(reterr, -EOPNOTSUPP, "%s is no Go program: only a Go program's memory lists its contexts",
-			     ct_target_exe(live->target));
-		ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", (int)ct_target_pid(live->target));
-		return -EOPNOTSUPP;
-	}
+	if (!ct_target_go_version(live->target)->minor)
+		return open_c_memory(live, reterr);
 	// Nothing is attached; the plan knows the program's clock. Without one, deadlines are not known.
 	plans = ct_target_plan_all(live->target, &live->config, live->plans, CT_PLANS_MAX, &no_plan);
 	live->plans_count = plans > 0 ? (size_t)plans : 0;

@@ -3,6 +3,7 @@
 #include "agent/child.h"
 #include "agent/clock.h"
 #include "agent/live.h"
+#include "agent/signals.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
 #include "source/source_live.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -134,30 +134,17 @@ static void on_timer(struct ct_live *live)
 		end_window(live, CT_END_DURATION);
 }
 
-static void leave_at_once(int number)
-{
-	_exit(128 + number);
-}
-
 /* The first signal ends the window; from then on the second one ends the process. */
 static void on_signal(struct ct_live *live)
 {
 	struct signalfd_siginfo info;
-	struct sigaction action = { .sa_handler = leave_at_once };
-	sigset_t set;
 
-	if (read(live->signal_fd, &info, sizeof(info)) != sizeof(info))
+	if (!ct_signals_take(live->signal_fd, &info))
 		return;
 	end_window(live, CT_END_SIGNAL);
 	// What a terminal sends has reached the child as well; what somebody sends to us is meant for both.
 	if (live->child && info.ssi_code != SI_KERNEL)
 		kill(live->child, (int)info.ssi_signo);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void on_exit_of_target(struct ct_live *live)
@@ -179,17 +166,14 @@ static int watch_fd(struct ct_live *live, int fd, int error)
 int ct_live_listen(struct ct_live *live)
 {
 	struct itimerspec period = { .it_interval.tv_nsec = (long)DRAIN_NS, .it_value.tv_nsec = (long)DRAIN_NS };
-	sigset_t set;
 	int rc;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	live->signal_fd = ct_signals_open();
+	if (live->signal_fd < 0)
+		return live->signal_fd;
 	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	live->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	live->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (live->epoll_fd < 0 || live->timer_fd < 0 || live->signal_fd < 0)
+	if (live->epoll_fd < 0 || live->timer_fd < 0)
 		return -errno;
 	rc = timerfd_settime(live->timer_fd, 0, &period, NULL) ? -errno : 0;
 	rc = rc ?: watch_fd(live, live->timer_fd, -EBADF);

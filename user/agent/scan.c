@@ -83,7 +83,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 		.header = { .time_ns = event_time(reading),
 			    .type = type,
 			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
-					       (reading->scanner->is_unsettled ? CT_SCAN_UNSETTLED : 0)) },
+					       (result->is_torn ? CT_SCAN_TORN : 0)) },
 		.began_ns = result->began_ns,
 		.scan = reading->scanner->scans,
 		.collections = result->collections,
@@ -111,6 +111,7 @@ static void push_observed(struct reading *reading, const struct ct_census_contex
 		.state = seen->state,
 		.retained_by = seen->retained_by,
 		.parent_kind = seen->parent_kind,
+		.hops = seen->hops,
 	};
 
 	push(reading, &event, sizeof(event));
@@ -126,9 +127,17 @@ static bool is_suspicion(const struct reading *reading, const struct ct_context 
 	       age_ns >= reading->pipeline->min_age_ns;
 }
 
+/* The probes follow some links to the parent; memory follows them all. */
+static bool is_cut_short(const struct ct_context *context, const struct ct_census_context *seen)
+{
+	return seen->hops > CT_LINKS_SEEN && context->hops < seen->hops;
+}
+
 /* Adopted as the parent of another, it is known by its address and kind alone. */
 static bool is_bare(const struct ct_context *context, const struct ct_census_context *seen)
 {
+	if (is_cut_short(context, seen))
+		return true;
 	if (!(context->state & CT_CONTEXT_ADOPTED))
 		return false;
 	return (seen->deadline_ns && !context->deadline_ns) ||
@@ -235,6 +244,23 @@ static bool is_proven(const struct reading *reading, uint64_t address)
 	return context && context->state & CT_CONTEXT_LOST;
 }
 
+/* Beside probes, what looks like garbage or is undecided may be in the middle of its making: the stream tells it. */
+static bool is_told(const struct reading *reading, const struct ct_census_context *seen)
+{
+	bool is_sure = seen->state == CT_OBSERVED_HELD;
+	bool is_open = seen->state == CT_OBSERVED_UNRETAINED || seen->state == CT_OBSERVED_UNDECIDED;
+
+	if (!is_sure && !(is_open && reading->scanner->has_no_stream))
+		return false;
+	return reading->tells_all && has_room(reading);
+}
+
+/* A census: one more behind a pile of deferred cancel functions. Growth takes three readings to be told. */
+static bool is_pile_growing(const struct reading *reading, const struct ct_census_context *seen)
+{
+	return reading->scanner->has_no_stream && reading->scanner->has_told && seen->task;
+}
+
 /*
  * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
  * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
@@ -250,11 +276,11 @@ static void compare_strangers(struct reading *reading)
 		if (i % BREATH_CONTEXTS == 0)
 			breathe(reading);
 		reading->scanner->is_unsettled |= seen->looks_lost && !is_proven(reading, seen->address);
-		if (!is_lost && !(seen->state == CT_OBSERVED_HELD && reading->tells_all && has_room(reading)))
+		if (!is_lost && !is_told(reading, seen))
 			continue;
 		if (!is_stranger(reading, seen->address))
 			continue;
-		reading->scanner->is_suspicious |= is_lost;
+		reading->scanner->is_suspicious |= is_lost || is_pile_growing(reading, seen);
 		push_observed(reading, seen);
 	}
 }

@@ -50,8 +50,10 @@ void cctx_children_remove(struct cctx *child)
 	struct cctx *upper = cctx_upper(child);
 	bool was_linked;
 
-	if (!upper)
+	if (!upper) {
+		cctx_tops_remove(child);
 		return;
+	}
 	pthread_mutex_lock(&upper->lock);
 	was_linked = child->linked;
 	if (was_linked)

@@ -40,6 +40,8 @@ static void destroy(struct cctx *ctx)
 {
 	cctx_destroy_(cctx_id(ctx));
 	cctx_count(CCTX_COUNT_DESTROYED);
+	if (cctx_is_cancellable(ctx) && ctx->linked)
+		cctx_tops_remove(ctx); // a list of children would hold it
 	if (cctx_is_cancellable(ctx) && !cctx_done(ctx))
 		cctx_count(CCTX_COUNT_FREED);
 	if (ctx->kind == CCTX_KIND_VALUE && ctx->value.drop)

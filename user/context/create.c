@@ -93,6 +93,8 @@ static bool attach(struct cctx *ctx)
 		cctx_end_born_late(ctx);
 		return false;
 	}
+	if (!upper)
+		cctx_tops_add(ctx);
 	if (!has_timer)
 		return true;
 	// It is in the list: the parent may have ended it by now.

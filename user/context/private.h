@@ -59,7 +59,8 @@ struct cctx {
 	struct cctx *parent; /**< As the program gave it. NULL for a root. */
 	struct cctx *scope;  /**< Itself or the nearest ancestor that can end; NULL when none can. */
 	int64_t deadline_ns; /**< Earliest on the way to the root; 0 none. */
-	pthread_mutex_t lock; /**< Guards all below, but for `next` to `linked`, which the scope's above guards. */
+	pthread_mutex_t lock; /**< Guards all below, but for `next` to `linked`, which the list's own lock guards: that of the
+				   scope above, or of its list of topmost ones. */
 	struct cctx *children;
 	struct cctx *next;
 	struct cctx *prev;
@@ -98,6 +99,13 @@ enum cctx_counter {
 	CCTX_COUNT_REQUESTS_ENDED,
 	CCTX_COUNT_END,
 };
+
+/** The counters, spread over cache lines. */
+#define CCTX_SHARDS 16
+struct cctx_shard {
+	_Alignas(64) _Atomic uint64_t value[CCTX_COUNT_END];
+};
+extern struct cctx_shard cctx_shards[CCTX_SHARDS];
 
 /** Add one. */
 void cctx_count(unsigned int counter);
@@ -150,6 +158,14 @@ void cctx_children_remove(struct cctx *child);
 
 /** Take apart the tree below a topmost context that nothing reaches any more. */
 void cctx_collect(struct cctx *top);
+
+/* tops.c */
+
+/** Enter a context that no other can end into its list; a census finds it there. */
+void cctx_tops_add(struct cctx *ctx);
+
+/** Take it out again, if it is in. */
+void cctx_tops_remove(struct cctx *ctx);
 
 /* end.c */
 

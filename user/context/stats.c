@@ -4,12 +4,7 @@
 
 #include <string.h>
 
-/** Enough for the threads of a busy program not to share much; a power of two. */
-#define SHARDS 16
-
-static struct {
-	_Alignas(64) _Atomic uint64_t value[CCTX_COUNT_END];
-} shards[SHARDS];
+struct cctx_shard cctx_shards[CCTX_SHARDS];
 
 // 0: this thread has none yet.
 static _Thread_local unsigned int own_shard __attribute__((tls_model("initial-exec")));
@@ -18,16 +13,16 @@ static atomic_uint next_shard;
 void cctx_count(unsigned int counter)
 {
 	if (!own_shard)
-		own_shard = 1 + atomic_fetch_add_explicit(&next_shard, 1, memory_order_relaxed) % SHARDS;
-	atomic_fetch_add_explicit(&shards[own_shard - 1].value[counter], 1, memory_order_relaxed);
+		own_shard = 1 + atomic_fetch_add_explicit(&next_shard, 1, memory_order_relaxed) % CCTX_SHARDS;
+	atomic_fetch_add_explicit(&cctx_shards[own_shard - 1].value[counter], 1, memory_order_relaxed);
 }
 
 static void sum_shards(uint64_t sums[CCTX_COUNT_END])
 {
 	memset(sums, 0, sizeof(*sums) * CCTX_COUNT_END);
-	for (unsigned int shard = 0; shard < SHARDS; shard++) {
+	for (unsigned int shard = 0; shard < CCTX_SHARDS; shard++) {
 		for (unsigned int counter = 0; counter < CCTX_COUNT_END; counter++)
-			sums[counter] += atomic_load_explicit(&shards[shard].value[counter], memory_order_relaxed);
+			sums[counter] += atomic_load_explicit(&cctx_shards[shard].value[counter], memory_order_relaxed);
 	}
 }
 

@@ -57,6 +57,8 @@ struct ct_group {
 	uint64_t parent_id;
 	uint64_t first_ns; /**< Oldest and newest creation. */
 	uint64_t last_ns;
+	uint64_t middle_ns; /**< Any creation strictly between the two; 0 none. */
+	uint32_t oldest;    /**< How many were made as the oldest was. */
 	uint64_t offset_ms; /**< Sum of creation times after the window's begin, for the mean. */
 	uint64_t last_deadline_ns;
 	uint64_t retained_bytes;
@@ -93,6 +95,7 @@ extern const struct ct_detector ct_detector_defer_in_loop;
 extern const struct ct_detector ct_detector_unstopped_after_func;
 extern const struct ct_detector ct_detector_orphaned_context;
 extern const struct ct_detector ct_detector_todo_root;
+extern const struct ct_detector ct_detector_deep_chain;
 /** Not a finding: what would be one if the proof were in. Its `judge` and `explain` are NULL. */
 extern const struct ct_detector ct_detector_undecided;
 
@@ -155,6 +158,19 @@ uint64_t ct_group_first_ns(const struct ct_detect_input *input, const struct ct_
 
 /** Did its contexts get more, one after the other, while the window was open? */
 bool ct_group_is_growing(const struct ct_detect_input *input, const struct ct_group *group);
+
+/**
+ * Growth of a group without a site in a census: its contexts came in three readings at least, so two intervals found
+ * more. A burst that one reading fell into the middle of has two. Nothing is told of it where a cap refused contexts,
+ * which a later reading then has room for.
+ */
+bool ct_group_grows_by_readings(const struct ct_detect_input *input, const struct ct_group *group);
+
+/** Add "more at each reading: from 50 to 64 in 2.1 s". */
+void ct_text_add_growth_by_readings(struct ct_text *text, const struct ct_group *group);
+
+/** Add how to learn the site that memory does not tell. */
+void ct_advise_watching(const struct ct_detect_input *input, struct ct_text *text);
 
 /** Add how the loss of a group is known, who keeps its contexts, and how others ended. */
 void ct_explain_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text);

@@ -133,15 +133,31 @@ static void add_parent(struct ct_group *group, const struct ct_tree *tree, const
 	group->has_parent = true;
 }
 
+static void add_creation(struct ct_group *group, uint64_t created_ns)
+{
+	uint64_t first_ns = group->first_ns, last_ns = group->last_ns;
+
+	if (!group->count) {
+		group->first_ns = group->last_ns = created_ns;
+	} else if (created_ns < first_ns) {
+		group->first_ns = created_ns;
+		group->middle_ns = first_ns < last_ns ? first_ns : group->middle_ns;
+	} else if (created_ns > last_ns) {
+		group->last_ns = created_ns;
+		group->middle_ns = first_ns < last_ns ? last_ns : group->middle_ns;
+	} else if (created_ns > first_ns && created_ns < last_ns) {
+		group->middle_ns = created_ns;
+	}
+	if (created_ns < first_ns || !group->count)
+		group->oldest = 0;
+	group->oldest += created_ns == group->first_ns;
+}
+
 static void add_times(struct ct_group *group, const struct ct_detect_input *input, const struct ct_context *context)
 {
 	uint64_t begin_ns = input->window->begin_ns;
-	bool is_first = !group->count;
 
-	if (is_first || context->created_ns < group->first_ns)
-		group->first_ns = context->created_ns;
-	if (is_first || context->created_ns > group->last_ns)
-		group->last_ns = context->created_ns;
+	add_creation(group, context->created_ns);
 	if (context->deadline_ns > group->last_deadline_ns)
 		group->last_deadline_ns = context->deadline_ns;
 	if (context->created_ns >= begin_ns && !(context->state & CT_CONTEXT_ADOPTED)) {

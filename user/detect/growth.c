@@ -26,3 +26,18 @@ bool ct_group_is_growing(const struct ct_detect_input *input, const struct ct_gr
 		return false;
 	return mean_ns >= first_ns + (group->last_ns - first_ns) / GROWTH_SHARE;
 }
+
+bool ct_group_grows_by_readings(const struct ct_detect_input *input, const struct ct_group *group)
+{
+	return ct_window_is_census(input->window) && group->middle_ns && !input->totals->refused_contexts;
+}
+
+void ct_text_add_growth_by_readings(struct ct_text *text, const struct ct_group *group)
+{
+	ct_text_add(text, "they get more: from ");
+	ct_text_add_grouped(text, group->oldest);
+	ct_text_add(text, " to ");
+	ct_text_add_grouped(text, group->count);
+	ct_text_add(text, " in ");
+	ct_text_add_duration(text, group->last_ns - group->first_ns);
+}

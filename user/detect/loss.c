@@ -178,14 +178,19 @@ static bool add_twin(const struct ct_detect_input *input, const struct ct_group 
 	return true;
 }
 
+void ct_advise_watching(const struct ct_detect_input *input, struct ct_text *text)
+{
+	ct_text_addf(text, "memory does not tell where: watch the process, and the site is named as soon as it makes more: "
+			   "ctxtrace -p %u", input->window->pid);
+}
+
 void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *text)
 {
 	const struct ct_site *site = ct_tree_site(input->tree, group->site);
 	bool is_go = input->window->runtime == CT_RUNTIME_GO;
 
 	if (group->site == CT_SITE_UNKNOWN && ct_window_is_census(input->window)) {
-		ct_text_addf(text, "memory does not tell where: watch the process, and the site is named as soon as it "
-				   "makes more: ctxtrace -p %u", input->window->pid);
+		ct_advise_watching(input, text);
 		return;
 	}
 	if (add_twin(input, group, text))

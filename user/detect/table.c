@@ -10,6 +10,7 @@ const struct ct_detector *const ct_detectors[CT_DETECTORS] = {
 	[CT_FINDING_UNSTOPPED_AFTER_FUNC] = &ct_detector_unstopped_after_func,
 	[CT_FINDING_ORPHANED_CONTEXT] = &ct_detector_orphaned_context,
 	[CT_FINDING_TODO_ROOT] = &ct_detector_todo_root,
+	[CT_FINDING_DEEP_CHAIN] = &ct_detector_deep_chain,
 	[CT_FINDING_END] = &ct_detector_undecided,
 };
 

@@ -28,7 +28,7 @@ static const char *const cancel_flags[] = { "born", NULL };
 static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
-static const char *const scan_flags[] = { "complete", "unsettled", NULL };
+static const char *const scan_flags[] = { "complete", "stopped", "torn", NULL };
 static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
@@ -170,6 +170,7 @@ static const struct ct_field observed[] = {
 	FIELD(ct_event_observed, deadline_ns, "deadline", MOMENT, NULL),
 	FIELD(ct_event_observed, task, "task", COUNT, NULL),
 	FIELD(ct_event_observed, object_bytes, "object_bytes", COUNT, NULL),
+	FIELD(ct_event_observed, hops, "hops", COUNT, NULL),
 	FLAGS(observed_flags),
 	LAST,
 };

@@ -10,7 +10,8 @@
 
 static void print_field(struct ct_text *text, const struct ct_event *event, const struct ct_field *field)
 {
-	uint64_t value = ct_field_get(event->header, field);
+	bool has_field = field->offset + (size_t)field->size <= event->bytes; // older recordings may lack it
+	uint64_t value = has_field ? ct_field_get(event->header, field) : 0;
 
 	if (!value && field->type != CT_FIELD_NAME)
 		return;

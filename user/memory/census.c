@@ -32,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* Far more than any heap that was seen: a million contexts take some 300 MB. A forged one ends here. */
@@ -76,7 +77,7 @@ bool ct_scan_is_late(struct ct_scan *scan)
 
 static size_t slot_of(const struct ct_scan *scan, uint64_t object)
 {
-	return (object * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (scan->slots_count - 1);
+	return (object * scan->census->itabs.hash) >> 32 & (scan->slots_count - 1);
 }
 
 /* Every word of every small closure is looked up: a million candidates want one cache miss, not twenty. */
@@ -148,6 +149,16 @@ struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16
 	return candidate;
 }
 
+/* An odd number the target does not know, or it could choose addresses that all fall into one slot. */
+static uint64_t draw_hash(void)
+{
+	uint64_t number = UINT64_C(0x9e3779b97f4a7c15), drawn = 0;
+
+	if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) == sizeof(drawn))
+		number ^= drawn;
+	return number | 1;
+}
+
 /* A census of memory that is already there: `facts` become the census's own, whatever happens. */
 static int begin(struct ct_census *census, struct ct_census_facts *facts, struct ct_memory *memory,
 		 struct ct_error *reterr)
@@ -166,6 +177,7 @@ static int begin(struct ct_census *census, struct ct_census_facts *facts, struct
 					 .mheap = census->facts.mheap };
 	census->itabs.memory = memory;
 	census->itabs.heap = &census->heap;
+	census->itabs.hash = draw_hash();
 	census->itabs.types = census->facts.types;
 	census->itabs.etypes = census->facts.etypes;
 	return 0;
@@ -221,10 +233,39 @@ unsigned int ct_census_percent(const struct ct_census *census)
 	return census->spans_to_read ? (unsigned int)(census->spans_read * 100 / census->spans_to_read) : 0;
 }
 
+int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr)
+{
+	struct ct_census *census = calloc(1, sizeof(*census));
+	int rc;
+
+	if (!census)
+		return ct_error_set(reterr, -ENOMEM, "census: out of memory");
+	rc = ct_process_memory_init(&census->process, pid);
+	if (rc) {
+		ct_error_set(reterr, rc, "census: memory of process %d cannot be opened: %s", pid, strerror(-rc));
+		goto fail;
+	}
+	census->memory = &census->process.memory;
+	census->memory->image_start = address; // the constant may stand on a page that the program never touched
+	census->memory->image_end = address + CT_C_LIBRARY_CONSTANT_BYTES;
+	rc = ct_c_library_new(census->memory, address, &census->c_library);
+	if (rc) {
+		ct_error_set(reterr, rc, "census: the constant of libctxtrace-context in process %d is of no version known here",
+			     pid);
+		goto fail;
+	}
+	*ret_census = census;
+	return 0;
+fail:
+	ct_census_free(census);
+	return rc;
+}
+
 void ct_census_free(struct ct_census *census)
 {
 	if (!census)
 		return;
+	ct_c_library_free(census->c_library);
 	ct_process_memory_done(&census->process);
 	ct_heap_done(&census->heap);
 	ct_census_facts_done(&census->facts);
@@ -244,6 +285,11 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 void ct_census_bound(struct ct_census *census, uint64_t cost)
 {
 	census->read_bound = cost;
+}
+
+void ct_census_look_at(struct ct_census *census, uint64_t first, uint64_t last)
+{
+	ct_heap_look_at(&census->heap, first, last);
 }
 
 /* The order is part of the proof; see the head of this file. */
@@ -278,6 +324,7 @@ static void take_result(struct ct_scan *scan, struct ct_census_result *result)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_census_context seen = scan->candidates[i].seen;
 
+		result->is_torn |= scan->candidates[i].flags & CT_SEEN_TORN_MAP;
 		if (seen.state == CT_OBSERVED_END || seen.state == CT_OBSERVED_CANCELLED)
 			continue;
 		if (seen.state == CT_OBSERVED_LOST)
@@ -309,6 +356,20 @@ static int load_heap(struct ct_scan *scan)
 	return 1;
 }
 
+static int scan_c_library(struct ct_census *census, ct_census_known known, void *opaque,
+			  struct ct_census_result *ret_result, struct ct_error *reterr)
+{
+	struct ct_census_result result = { .began_ns = now_ns() };
+	uint64_t bytes = census->memory->read_bytes;
+	int rc = ct_c_library_scan(census->c_library, known, opaque, &result);
+
+	if (rc)
+		return ct_error_set(reterr, rc, "census: the target's memory cannot be read: %s", strerror(-rc));
+	result.read_bytes = census->memory->read_bytes - bytes;
+	*ret_result = result;
+	return 0;
+}
+
 /* Too much to read, or too many contexts: what is there is no whole, but told as that. */
 static int give_up(struct ct_scan *scan, int rc)
 {
@@ -333,6 +394,8 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	int rc;
 
 	census->spans_read = census->spans_to_read = 0;
+	if (census->c_library)
+		return scan_c_library(census, known, opaque, ret_result, reterr);
 	ct_itabs_clear(&census->itabs);
 	memory->listener = census->listener;
 	memory->has_bound = true;

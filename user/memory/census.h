@@ -34,6 +34,7 @@ struct ct_census_context {
 	uint8_t parent_kind;	/**< As in CREATE. */
 	uint8_t state;		/**< enum ct_observed_state. */
 	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
+	uint16_t hops;		/**< Links on the way to `parent`; UINT16_MAX means that or more. */
 	bool is_in_flux;	/**< UNDECIDED only because the memory was changing while it was read. */
 	bool looks_lost;	/**< In flux, and would be LOST were a collection not going on. */
 };
@@ -46,6 +47,7 @@ struct ct_census_result {
 	uint64_t read_bytes;
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
 	uint32_t lost;	      /**< Contexts in state LOST. */
+	bool is_torn;	      /**< A children map changed while it was read: contexts may be missing. */
 	bool is_complete;     /**< False: something could not be read; nothing may be concluded from absence. */
 	char reason[160];     /**< Why incomplete, for a person. */
 };
@@ -84,6 +86,13 @@ void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t en
 /** How far the current reading is, for a person. */
 unsigned int ct_census_percent(const struct ct_census *census);
 
+/**
+ * The same for a C program that uses libctxtrace-context.
+ *
+ * @param address  Of the library's constant in the process (ctxtrace/context_census.h).
+ */
+int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr);
+
 /** What it knows of the program. Borrowed. */
 const struct ct_census_facts *ct_census_facts(const struct ct_census *census);
 
@@ -92,6 +101,9 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 
 /** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
 void ct_census_bound(struct ct_census *census, uint64_t cost);
+
+/** As ct_heap_look_at(), for tests. */
+void ct_census_look_at(struct ct_census *census, uint64_t first, uint64_t last);
 
 /** Free it. NULL is fine. */
 void ct_census_free(struct ct_census *census);

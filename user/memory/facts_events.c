@@ -37,12 +37,15 @@ struct telling {
 	void *opaque;
 	uint64_t time_ns;
 	int rc;
-	_Alignas(8) uint8_t event[CT_EVENT_BYTES_MAX];
+	struct {
+		struct ct_event_facts head;
+		struct ct_fact facts[CT_FACTS_MAX];
+	} event;
 };
 
 static void send(struct telling *telling, uint8_t flags)
 {
-	struct ct_event_facts *facts = (struct ct_event_facts *)telling->event;
+	struct ct_event_facts *facts = &telling->event.head;
 	struct ct_event event = { .facts = facts, .bytes = sizeof(*facts) + facts->count * sizeof(struct ct_fact) };
 
 	facts->header = (struct ct_event_header){ .time_ns = telling->time_ns, .type = CT_EVENT_FACTS, .flags = flags };
@@ -53,10 +56,9 @@ static void send(struct telling *telling, uint8_t flags)
 
 static void tell(struct telling *telling, uint32_t name, uint64_t first, uint64_t second)
 {
-	struct ct_event_facts *facts = (struct ct_event_facts *)telling->event;
-	struct ct_fact *fact = (struct ct_fact *)(facts + 1) + facts->count;
+	struct ct_event_facts *facts = &telling->event.head;
 
-	*fact = (struct ct_fact){ .name = name, .first = first, .second = second };
+	telling->event.facts[facts->count] = (struct ct_fact){ .name = name, .first = first, .second = second };
 	if (++facts->count == CT_FACTS_MAX)
 		send(telling, 0);
 }

@@ -13,6 +13,7 @@
 #define ALL_STACKS_BYTES (UINT64_C(2) << 30)
 #define DEFERS_MAX 10000000
 #define DEFERRED_MIN 50 /* of one call: defer-in-loop begins here; fewer are ordinary */
+#define WATCHED_MAX 64 /* a watcher's stack has its context some few times */
 #define CHUNK_WORDS 4096
 #define BREATHE 256
 
@@ -28,6 +29,7 @@ struct walk {
 	const uint8_t *bytes; /* of the g */
 	uint64_t stack_bytes_left;
 	uint64_t defers_left;
+	unsigned int watched_left; /* contexts on this stack that are looked at */
 	struct deferred *deferred; /* its list, innermost call first */
 	size_t deferred_count, deferred_room;
 	uint64_t words[CHUNK_WORDS];
@@ -80,12 +82,14 @@ static bool has_word(const struct walk *walk, size_t words, uint64_t word)
 	return false;
 }
 
-/* The watcher holds the child and its parent; a user's struct around a context is there without what it wraps. */
+/* The watcher holds the child and its parent; a user's struct around a context is there without what it wraps. A stack
+ * that is full of contexts is no watcher's: each of them would be compared with each word. */
 static void watch_words(struct walk *walk, size_t words)
 {
-	for (size_t i = 0; i < words; i++) {
+	for (size_t i = 0; i < words && walk->watched_left; i++) {
 		struct ct_candidate *child = ct_scan_find(walk->scan, walk->words[i], NULL);
 
+		walk->watched_left -= child != NULL;
 		if (!child || !has_word(walk, words, child->seen.parent))
 			continue;
 		ct_scan_note(walk->scan, walk->words[i], CT_SEEN_WATCHER);
@@ -110,15 +114,26 @@ static int keep_deferred(struct walk *walk, struct deferred deferred)
 	return 0;
 }
 
+/* A list that comes back to where it was is torn, and nothing of it is believed. Brent's way to see it: remember a record,
+ * and another one after twice as many. */
 static int read_defers(struct walk *walk, uint64_t record)
 {
 	const struct ct_goroutine_layout *layout = walk->scan->census->layout.goroutine;
+	uint64_t remembered = 0, next_memory = 64;
 	uint8_t bytes[48];
 	int rc = 0;
 
 	walk->deferred_count = 0;
 	while (record && record % 8 == 0 && !rc && walk->defers_left) {
 		walk->defers_left--;
+		if (record == remembered) {
+			walk->deferred_count = 0;
+			return 0;
+		}
+		if (walk->deferred_count == next_memory) {
+			remembered = record;
+			next_memory *= 2;
+		}
 		if (ct_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
 			return 0;
 		rc = keep_deferred(walk, (struct deferred){ ct_load64(bytes + CT_DEFER_SP),
@@ -175,6 +190,7 @@ static int visit_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	int rc = 0;
 
 	walk->bytes = g;
+	walk->watched_left = WATCHED_MAX;
 	if (ct_load64(walk->bytes + CT_G_DEFER))
 		rc = walk_defers(walk);
 	if (!rc && ct_closures_look(&census->facts.closures, entry) == CT_CLOSURE_WATCHER)

@@ -83,14 +83,21 @@ static int add_arena(struct ct_heap *heap, uint64_t index, uint64_t heap_arena)
 	return 0;
 }
 
+static bool is_zero(const uint64_t *entries, size_t bytes)
+{
+	return !entries[0] && !memcmp(entries, entries + 1, bytes - sizeof(*entries));
+}
+
 /* The table is 32 MiB of which nearly nothing was ever touched: the reader skips the rest by pagemap. */
 static int load_arenas(struct ct_heap *heap, uint64_t table)
 {
-	uint64_t entries[TABLE_CHUNK * 8];
+	uint64_t entries[TABLE_CHUNK * 8], end = heap->arena_end ?: CT_ARENA_COUNT;
 
-	for (uint64_t i = 0; i < CT_ARENA_COUNT; i += TABLE_CHUNK * 8) {
+	for (uint64_t i = heap->arena_from & ~(uint64_t)(TABLE_CHUNK * 8 - 1); i < end; i += TABLE_CHUNK * 8) {
 		int rc = ct_memory_read(heap->memory, table + i * 8, entries, sizeof(entries));
 
+		if (!rc && is_zero(entries, sizeof(entries)))
+			continue;
 		for (uint64_t j = 0; !rc && j < TABLE_CHUNK * 8; j++)
 			if (entries[j] && entries[j] % 8 == 0)
 				rc = add_arena(heap, i + j, entries[j]);
@@ -126,7 +133,8 @@ struct span_walk {
 	uint64_t entries[CT_ARENA_PAGES];
 };
 
-static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
+/* `ret_end`: where the span that begins at this page ends; untouched when none does. */
+static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, uint64_t *ret_end)
 {
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
 	struct ct_object_span span = { .header = header };
@@ -136,22 +144,27 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page)
 		return rc == -EFAULT ? 0 : rc;
 	if (!parse_any(walk->heap->layout, bytes, &span) || span.start != page)
 		return 0;
+	*ret_end = span.start + span.bytes;
 	return walk->visit(walk->opaque, &span);
 }
 
-/* A span stands once for each of its pages; only the entry of its first page counts, so stale ones fall out. */
+/*
+ * A span stands once for each of its pages; the entry of its first page counts. The entries of a span that was freed stay,
+ * and its header may by now be that of another one, further on: only pages of a span that was seen are passed over.
+ */
 static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 {
-	uint64_t previous = 0;
+	uint64_t seen = 0, end = 0;
 	int rc = ct_memory_read(walk->heap->memory, arena->heap_arena + walk->heap->layout->arena_spans, walk->entries,
 				sizeof(walk->entries));
 
 	for (uint64_t i = 0; !rc && i < CT_ARENA_PAGES; i++) {
-		uint64_t entry = walk->entries[i];
+		uint64_t entry = walk->entries[i], page = arena->base + i * CT_GO_PAGE_BYTES;
 
-		if (entry && entry != previous && entry % 8 == 0)
-			rc = visit_span(walk, entry, arena->base + i * CT_GO_PAGE_BYTES);
-		previous = entry;
+		if (!entry || entry % 8 || (entry == seen && page < end))
+			continue;
+		seen = entry;
+		rc = visit_span(walk, entry, page, &end);
 	}
 	return rc == -EFAULT ? -EPROTO : rc;
 }
@@ -198,6 +211,12 @@ static int by_base(const void *a, const void *b)
 	uint64_t left = ((const struct ct_arena *)a)->base, right = ((const struct ct_arena *)b)->base;
 
 	return left < right ? -1 : left > right;
+}
+
+void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last)
+{
+	heap->arena_from = arena_index(first);
+	heap->arena_end = arena_index(last) + 1;
 }
 
 int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)

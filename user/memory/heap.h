@@ -62,6 +62,7 @@ struct ct_heap {
 	struct ct_memory *memory;
 	const struct ct_heap_layout *layout;
 	uint64_t mheap; /**< Address of runtime.mheap_; set before anything else. */
+	uint64_t arena_from, arena_end; /**< Arenas looked for, by index; both 0: all that there may be. */
 	uint32_t sweepgen;
 	struct ct_arena *arenas; /**< By address. */
 	size_t arena_count;
@@ -76,6 +77,9 @@ struct ct_span_view {
 	uint8_t bits[CT_SPAN_BYTES_MAX / 8 / 8];
 	_Alignas(8) uint8_t data[CT_SPAN_BYTES_MAX];
 };
+
+/** Look for no arenas but those of these addresses: a test knows where they are, and there may be four million. */
+void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last);
 
 /**
  * Read which spans of these element sizes are in use and may hold pointers.

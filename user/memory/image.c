@@ -57,35 +57,35 @@ struct gathering {
 	bool is_there[CT_IMAGE_PAGE];
 };
 
+/* Where the run of equal marks that begins at `at` ends. */
+static size_t run_end(const bool *marks, size_t at, size_t end)
+{
+	const bool *other = memchr(marks + at, !marks[at], end - at);
+
+	return other ? (size_t)(other - marks) : end;
+}
+
 /* Take from a piece what `is_there` does not have. @return how many bytes. */
-static size_t take(struct gathering *gathering, const struct ct_image_piece *piece, bool *is_there)
+static size_t take(struct gathering *gathering, const struct ct_image_piece *piece, const bool *is_there)
 {
 	size_t begin = piece->from > gathering->from ? piece->from : gathering->from;
 	size_t end = piece->to < gathering->end ? piece->to : gathering->end, taken = 0;
-	const uint8_t *content = gathering->image->content + piece->content;
 
-	for (size_t at = begin; at < end; at++) {
+	for (size_t at = begin, next; at < end; at = next) {
+		uint8_t *to = gathering->to + (at - gathering->from);
+
+		next = run_end(is_there, at, end);
 		if (is_there[at])
 			continue;
-		gathering->to[at - gathering->from] = piece->flags ? 0 : content[at - piece->from];
-		gathering->is_there[at] = true;
+		taken += next - at;
+		if (piece->flags)
+			memset(to, 0, next - at);
+		else
+			memcpy(to, gathering->image->content + piece->content + (at - piece->from), next - at);
 		gathering->is_unreadable |= piece->flags == CT_MEMORY_UNREADABLE;
-		taken++;
+		memset(gathering->is_there + at, true, next - at);
 	}
 	return taken;
-}
-
-/* The usual case: one piece holds all of it. */
-static bool take_whole(struct gathering *gathering, const struct ct_image_piece *piece)
-{
-	if (piece->from > gathering->from || piece->to < gathering->end || piece->flags == CT_MEMORY_UNREADABLE)
-		return false;
-	if (piece->flags)
-		memset(gathering->to, 0, gathering->end - gathering->from);
-	else
-		memcpy(gathering->to, gathering->image->content + piece->content + (gathering->from - piece->from),
-		       gathering->end - gathering->from);
-	return true;
 }
 
 static const struct ct_image_piece *next_piece(struct ct_image *image, uint32_t *index)
@@ -115,20 +115,33 @@ static size_t take_later(struct gathering *gathering, uint32_t newest)
 	return count;
 }
 
-static int gather(struct ct_image *image, uint64_t page, uint8_t *to, size_t from, size_t end)
+/* The usual case: the newest piece that is not later holds all of it. */
+static bool take_whole(struct ct_image *image, uint32_t index, uint8_t *to, size_t from, size_t end)
+{
+	const struct ct_image_piece *piece;
+
+	while ((piece = next_piece(image, &index)))
+		if (!is_before(image->scan, image->read, piece->scan, piece->read))
+			break;
+	if (!piece || piece->from > from || piece->to < end || piece->flags == CT_MEMORY_UNREADABLE)
+		return false;
+	if (piece->flags)
+		memset(to, 0, end - from);
+	else
+		memcpy(to, image->content + piece->content + (from - piece->from), end - from);
+	return true;
+}
+
+static int gather(struct ct_image *image, uint32_t newest, uint8_t *to, size_t from, size_t end)
 {
 	struct gathering gathering = { .image = image, .to = to, .from = from, .end = end };
-	uint32_t newest = ct_page_map_find(&image->map, page), index = newest;
 	const struct ct_image_piece *piece;
+	uint32_t index = newest;
 	size_t count = 0;
 
-	while (count < end - from && (piece = next_piece(image, &index))) {
-		if (is_before(image->scan, image->read, piece->scan, piece->read))
-			continue;
-		if (!count && take_whole(&gathering, piece))
-			return 0;
-		count += take(&gathering, piece, gathering.is_there);
-	}
+	while (count < end - from && (piece = next_piece(image, &index)))
+		if (!is_before(image->scan, image->read, piece->scan, piece->read))
+			count += take(&gathering, piece, gathering.is_there);
 	if (count < end - from)
 		count = take_later(&gathering, newest);
 	if (!image->steps_left)
@@ -153,6 +166,7 @@ static int image_read(struct ct_memory *memory, uint64_t address, void *buffer, 
 {
 	struct ct_image *image = (struct ct_image *)memory;
 	uint8_t *to = buffer;
+	uint32_t newest;
 	int rc = 0;
 
 	image->read++;
@@ -161,7 +175,9 @@ static int image_read(struct ct_memory *memory, uint64_t address, void *buffer, 
 		size_t from = address % CT_IMAGE_PAGE;
 		size_t part = bytes < CT_IMAGE_PAGE - from ? bytes : CT_IMAGE_PAGE - from;
 
-		rc = gather(image, address / CT_IMAGE_PAGE, to, from, from + part);
+		newest = ct_page_map_find(&image->map, address / CT_IMAGE_PAGE);
+		if (!take_whole(image, newest, to, from, from + part))
+			rc = gather(image, newest, to, from, from + part);
 		address += part;
 		to += part;
 		bytes -= part;

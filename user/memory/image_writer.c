@@ -40,13 +40,16 @@ struct ct_image_writer {
 	struct copy *copies;
 	uint32_t copies_count, copies_room, pages_held;
 	struct run run;
-	_Alignas(8) uint8_t event[CT_EVENT_BYTES_MAX];
+	struct {
+		struct ct_event_memory head;
+		uint8_t content[CT_MEMORY_BYTES_MAX];
+	} event;
 };
 
 static void tell(struct ct_image_writer *writer, uint64_t address, const uint8_t *bytes, uint64_t count, uint8_t flags,
 		 uint32_t pages)
 {
-	struct ct_event_memory *memory = (struct ct_event_memory *)writer->event;
+	struct ct_event_memory *memory = &writer->event.head;
 	struct ct_event event = { .memory = memory, .bytes = sizeof(*memory) + (flags ? 0 : count) };
 
 	*memory = (struct ct_event_memory){
@@ -58,7 +61,7 @@ static void tell(struct ct_image_writer *writer, uint64_t address, const uint8_t
 		.pages = pages,
 	};
 	if (!flags)
-		memcpy(memory + 1, bytes, count);
+		memcpy(writer->event.content, bytes, count);
 	writer->error = writer->sink(writer->opaque, &event);
 }
 

@@ -100,7 +100,7 @@ void ct_itabs_clear(struct ct_itabs *itabs)
 
 struct ct_itab ct_itabs_look(struct ct_itabs *itabs, uint64_t word)
 {
-	size_t i = (word * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
+	size_t i = (word * itabs->hash) >> 52;
 
 	if (word < 4096)
 		return (struct ct_itab){ .word = word };
@@ -110,7 +110,7 @@ struct ct_itab ct_itabs_look(struct ct_itabs *itabs, uint64_t word)
 		return itabs->slots[i];
 	if (itabs->used >= CT_ITAB_SLOTS / 2) { // mostly words that are no itabs: start over
 		ct_itabs_clear(itabs);
-		i = (word * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
+		i = (word * itabs->hash) >> 52;
 	}
 	itabs->slots[i] = ask(itabs, word);
 	itabs->used++;

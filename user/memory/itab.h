@@ -46,6 +46,7 @@ struct ct_itab {
 struct ct_itabs {
 	struct ct_memory *memory;
 	const struct ct_heap *heap; /**< Words that point into it are no itabs. */
+	uint64_t hash;		    /**< Odd; which slot a word begins at. */
 	uint64_t types, etypes;	    /**< Runtime addresses of the type descriptors. */
 	struct ct_itab slots[CT_ITAB_SLOTS];
 	size_t used;

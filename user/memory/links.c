@@ -9,8 +9,9 @@
 #define SLOTS_PER_CANDIDATE 256
 #define SLOTS_LEAST (UINT64_C(1) << 22)
 
-#define HOPS_MAX 4096
+#define HOPS_MAX UINT16_MAX
 #define HOPS_PER_CONTEXT 256
+#define HOPS_LEAST (UINT64_C(1) << 18) /* a few contexts on a chain that has grown for days */
 #define BREATHE 4096
 
 static uint8_t kind_of(uint8_t concrete)
@@ -146,6 +147,7 @@ static bool climb_one(struct ct_scan *scan, struct climb *climb)
 	itab = ct_itabs_look(&census->itabs, words[0]);
 	if (itab.interface != CT_INTERFACE_CONTEXT)
 		return false;
+	seen->hops += seen->hops < UINT16_MAX;
 	if (!is_link(itab.concrete)) {
 		set_parent(census, seen, itab.concrete, words[1]);
 		return false;
@@ -182,7 +184,7 @@ int ct_scan_parents(struct ct_scan *scan)
 {
 	size_t count = 0, left;
 	struct climb *climbs = collect_climbs(scan, &count);
-	uint64_t hops = (uint64_t)count * HOPS_PER_CONTEXT;
+	uint64_t hops = HOPS_LEAST + (uint64_t)count * HOPS_PER_CONTEXT;
 
 	if (!climbs)
 		return -ENOMEM;

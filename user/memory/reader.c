@@ -131,10 +131,8 @@ void ct_process_memory_done(struct ct_process_memory *process)
 	process->memory.read = NULL;
 }
 
-static int spend(struct ct_memory *memory, size_t bytes)
+static int spend(struct ct_memory *memory, uint64_t cost)
 {
-	uint64_t cost = bytes > CT_READ_COST ? bytes : CT_READ_COST;
-
 	if (!memory->has_bound)
 		return 0;
 	if (cost > memory->cost_left) {
@@ -155,7 +153,7 @@ int ct_memory_read(struct ct_memory *memory, uint64_t address, void *buffer, siz
 		return 0;
 	if (address < 4096 || address >= USER_END || bytes > USER_END - address)
 		return -EFAULT;
-	if (spend(memory, bytes))
+	if (spend(memory, bytes > CT_READ_COST ? bytes : CT_READ_COST))
 		return -EOVERFLOW;
 	rc = memory->read(memory, address, buffer, bytes);
 	if (memory->listener)
@@ -190,6 +188,8 @@ int ct_window_read(struct ct_window *window, struct ct_memory *memory, uint64_t 
 			return rc == -EFAULT ? ct_memory_read(memory, address, buffer, bytes) : rc;
 		window->base = base;
 		window->valid = sizeof(window->data);
+	} else if (spend(memory, CT_WINDOW_COST)) {
+		return -EOVERFLOW;
 	}
 	memcpy(buffer, window->data + (address - window->base), bytes);
 	return 0;

@@ -35,6 +35,8 @@ struct ct_memory {
 
 /** A read costs its bytes, and no less than this: a bound on the work, whatever the target's memory says. */
 #define CT_READ_COST 256
+/** One through a window that has it already costs this. */
+#define CT_WINDOW_COST 16
 
 /** Memory of a process. */
 struct ct_process_memory {

@@ -2,6 +2,7 @@
 /* One reading in the making: the state its passes share. The order of the passes is told in census.c. */
 #pragma once
 
+#include "memory/c_library.h"
 #include "memory/census.h"
 #include "memory/children.h"
 #include "memory/facts.h"
@@ -45,6 +46,7 @@ struct ct_outer {
 struct ct_census {
 	struct ct_memory *memory; /**< What is read: `process`, or what the maker of the census gave. */
 	struct ct_process_memory process; /**< Zero when the memory is somebody else's. */
+	struct ct_c_library *c_library; /**< Set: a C program, and nothing below is used. */
 	struct ct_memory_listener *listener; /**< Hears `memory`; may be NULL. */
 	uint64_t read_bound; /**< What one scan may ask for. */
 	struct ct_go_layout layout;

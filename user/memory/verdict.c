@@ -187,6 +187,8 @@ enum ct_observed_state ct_census_state_of(struct ct_census *census, const struct
 
 	if (seen)
 		return (enum ct_observed_state)seen->state;
+	if (census->c_library)
+		return ct_c_library_state_of(census->c_library, address);
 	rc = ct_heap_span_at(&census->heap, address, &span);
 	if (rc)
 		return rc == -ENOENT ? CT_OBSERVED_FREED : CT_OBSERVED_UNDECIDED;

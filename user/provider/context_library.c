@@ -4,7 +4,9 @@
  * there (user/context/probe_points.h), in the shared library or in a program that has it linked in.
  */
 #include "base/cleanup.h"
+#include "ctxtrace/context_census.h"
 #include "ctxtrace/event.h"
+#include "provider/context_library.h"
 #include "provider/plan_function.h"
 #include "provider/target.h"
 
@@ -133,9 +135,11 @@ static bool has_library(struct ct_binary *binary)
 	return ct_binary_find(binary, "cctx_create_", &function, 1) > 0;
 }
 
-/* @return 1 with a plan, 0 when this mapping is not the library. */
-static int try_mapping(const struct ct_target *target, const struct ct_mapping *mapping,
-		       struct ct_process_config *config, struct ct_plan *ret_plan)
+/* What is wanted of the library where it is found. @return 1; 0 when it is of no use; negative errno. */
+typedef int (*use_fn)(struct ct_target *target, const struct library *library, void *opaque);
+
+/* 0 as well when this mapping is not the library. */
+static int try_mapping(struct ct_target *target, const struct ct_mapping *mapping, use_fn use, void *opaque)
 {
 	struct library library = {.path = mapping->path, .mapping = mapping};
 	_ct_close_ int fd = -1;
@@ -148,12 +152,12 @@ static int try_mapping(const struct ct_target *target, const struct ct_mapping *
 		return 0;
 	library.bias = ct_target_bias(target, mapping, library.binary);
 	if (has_library(library.binary))
-		rc = make_plan(target, &library, config, ret_plan);
+		rc = use(target, &library, opaque);
 	ct_binary_free(library.binary);
 	return rc;
 }
 
-static int try_executable(struct ct_target *target, struct ct_process_config *config, struct ct_plan *ret_plan)
+static int try_executable(struct ct_target *target, use_fn use, void *opaque)
 {
 	struct library library = {
 		.binary = ct_target_binary(target),
@@ -162,11 +166,10 @@ static int try_executable(struct ct_target *target, struct ct_process_config *co
 		.bias = ct_target_load_bias(target),
 	};
 
-	return has_library(library.binary) ? make_plan(target, &library, config, ret_plan) : 0;
+	return has_library(library.binary) ? use(target, &library, opaque) : 0;
 }
 
-static int plan_context_library(struct ct_target *target, struct ct_process_config *config, struct ct_plan *ret_plan,
-				struct ct_error *reterr)
+static int find_library(struct ct_target *target, use_fn use, void *opaque)
 {
 	size_t count;
 	const struct ct_mapping *list = ct_target_mappings(target, &count);
@@ -174,10 +177,45 @@ static int plan_context_library(struct ct_target *target, struct ct_process_conf
 
 	for (size_t i = 0; i < count && !rc; i++)
 		if (list[i].is_executable)
-			rc = try_mapping(target, &list[i], config, ret_plan);
-	if (!rc)
-		rc = try_executable(target, config, ret_plan);
+			rc = try_mapping(target, &list[i], use, opaque);
+	return rc ?: try_executable(target, use, opaque);
+}
+
+/* What a plan goes into. */
+struct planning {
+	struct ct_process_config *config;
+	struct ct_plan *plan;
+};
+
+static int plan_in(struct ct_target *target, const struct library *library, void *opaque)
+{
+	struct planning *planning = opaque;
+
+	return make_plan(target, library, planning->config, planning->plan);
+}
+
+static int plan_context_library(struct ct_target *target, struct ct_process_config *config, struct ct_plan *ret_plan,
+				struct ct_error *reterr)
+{
+	int rc = find_library(target, plan_in, &(struct planning){config, ret_plan});
+
 	return rc < 0 ? ct_error_set(reterr, rc, "cannot plan probes in libctxtrace-context: %s", strerror(-rc)) : rc;
+}
+
+static int find_census(struct ct_target *target, const struct library *library, void *opaque)
+{
+	uint64_t address, bytes, *ret_address = opaque;
+
+	(void)target;
+	if (ct_binary_data_symbol(library->binary, CCTX_CENSUS_SYMBOL, &address, &bytes))
+		return 0;
+	*ret_address = address + library->bias;
+	return 1;
+}
+
+bool ct_context_library_census(struct ct_target *target, uint64_t *ret_address)
+{
+	return find_library(target, find_census, ret_address) > 0;
 }
 
 const struct ct_provider ct_provider_context_library = {

@@ -121,6 +121,8 @@ static int write_json(const struct ct_snapshot *snapshot, struct ct_text *text)
 	ct_json_findings(&json, snapshot);
 	ct_json_cancels(&json, snapshot);
 	rc = ct_json_sites(&json, snapshot);
+	if (!rc)
+		rc = ct_json_census(&json, snapshot);
 	if (!rc && snapshot->with_tree)
 		rc = ct_json_tree(&json, snapshot);
 	ct_json_close(&json, '}');

@@ -47,7 +47,7 @@ static void write_site(struct ct_json *json, const struct ct_snapshot *snapshot,
 	ct_json_close(json, '}');
 }
 
-static void write_retention(struct ct_json *json, uint8_t retained_by)
+void ct_json_retention(struct ct_json *json, uint8_t retained_by)
 {
 	ct_json_open(json, "retained_by", '[');
 	if (retained_by & CT_RETAINED_PARENT)
@@ -108,7 +108,7 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 		ct_json_seconds(json, "rate_per_min", finding->rate_per_min_milli * 1000000);
 	else
 		ct_json_null(json, "rate_per_min");
-	write_retention(json, finding->retained_by);
+	ct_json_retention(json, finding->retained_by);
 	ct_json_number(json, "retained_bytes", finding->retained_bytes);
 	write_site(json, snapshot, finding->site, finding->context_kind, finding->parent_id);
 	ct_json_null(json, "at");

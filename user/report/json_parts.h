@@ -20,5 +20,11 @@ void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot);
 /** `sites`. @return 0 or -ENOMEM. */
 int ct_json_sites(struct ct_json *json, const struct ct_snapshot *snapshot);
 
+/** `retained_by`: the keepers' names. */
+void ct_json_retention(struct ct_json *json, uint8_t retained_by);
+
+/** `census`, in a window without probes. @return 0 or -ENOMEM. */
+int ct_json_census(struct ct_json *json, const struct ct_snapshot *snapshot);
+
 /** `tree`. @return 0 or -ENOMEM. */
 int ct_json_tree(struct ct_json *json, const struct ct_snapshot *snapshot);

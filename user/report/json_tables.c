@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ctxtrace/census_groups.h"
 #include "report/json_parts.h"
 #include "report/summary.h"
 
@@ -117,6 +118,19 @@ int ct_json_sites(struct ct_json *json, const struct ct_snapshot *snapshot)
 	return 0;
 }
 
+/* What memory says: its cancel function, and what keeps it; null when it was not asked. */
+static void write_memory(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_context *context,
+			 bool has_ended)
+{
+	enum ct_census_state state = has_ended ? CT_CENSUS_UNKNOWN : ct_tree_census_state(snapshot->tree, context);
+
+	ct_json_string(json, "memory", ct_census_state_name(state));
+	if (state == CT_CENSUS_UNKNOWN)
+		ct_json_null(json, "retained_by");
+	else
+		ct_json_retention(json, context->retained_by);
+}
+
 static void open_node(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_context *context)
 {
 	bool has_ended = context->state & CT_CONTEXT_ENDED;
@@ -134,6 +148,7 @@ static void open_node(struct ct_json *json, const struct ct_snapshot *snapshot, 
 		ct_json_null(json, "deadline_in_s");
 	write_site_object(json, "site", snapshot, context->site);
 	ct_json_id(json, "task", context->task);
+	write_memory(json, snapshot, context, has_ended);
 	ct_json_open(json, "children", '[');
 }
 

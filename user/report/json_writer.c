@@ -71,6 +71,16 @@ void ct_json_number(struct ct_json *json, const char *key, uint64_t value)
 	ct_text_addf(json->text, "%" PRIu64, value);
 }
 
+void ct_json_signed_milli(struct ct_json *json, const char *key, int64_t thousandths)
+{
+	uint64_t size = thousandths < 0 ? 0 - (uint64_t)thousandths : (uint64_t)thousandths;
+
+	begin(json, key);
+	ct_text_addf(json->text, "%s%" PRIu64, thousandths < 0 ? "-" : "", size / 1000);
+	if (size % 1000)
+		ct_text_addf(json->text, ".%03" PRIu64, size % 1000);
+}
+
 void ct_json_seconds(struct ct_json *json, const char *key, uint64_t nanoseconds)
 {
 	begin(json, key);

@@ -22,6 +22,9 @@ void ct_json_string(struct ct_json *json, const char *key, const char *value);
 /** A whole number. */
 void ct_json_number(struct ct_json *json, const char *key, uint64_t value);
 
+/** Thousandths, below zero too, as a decimal number; a whole one has no fraction. */
+void ct_json_signed_milli(struct ct_json *json, const char *key, int64_t thousandths);
+
 /** Nanoseconds as seconds with a decimal fraction. */
 void ct_json_seconds(struct ct_json *json, const char *key, uint64_t nanoseconds);
 

@@ -4,7 +4,9 @@
 #include "base/time.h"
 #include "report/paragraph.h"
 #include "report/summary.h"
+#include "report/text_census.h"
 #include "report/text_tree.h"
+#include "report/text_verdict.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -354,49 +356,6 @@ static void add_undecided(const struct ct_snapshot *snapshot, struct ct_text *te
 	}
 }
 
-static bool has_leak(const struct ct_findings *findings)
-{
-	for (size_t i = 0; i < findings->count; i++)
-		if (findings->list[i].severity == CT_SEVERITY_LEAK)
-			return true;
-	return false;
-}
-
-/* Of contexts that live in a Go program only its memory can say that somebody will cancel them. */
-static bool is_unread(const struct ct_tree *tree)
-{
-	const struct ct_totals *totals = ct_tree_totals(tree);
-
-	if (ct_window_is_census(ct_tree_window(tree)))
-		return ct_tree_is_incomplete(tree);
-	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
-}
-
-/* "no leaks" is a promise: it is given only when nothing was lost and nothing is open. */
-static void add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text)
-{
-	const struct ct_findings *findings = snapshot->findings;
-
-	if (findings->suppressed) {
-		ct_text_add(text, "\n");
-		ct_text_add_grouped(text, findings->suppressed);
-		ct_text_add(text, findings->suppressed == 1 ? " finding suppressed\n" : " findings suppressed\n");
-	}
-	if (has_leak(findings) || findings->undecided_count)
-		return;
-	if (findings->count)
-		ct_text_add(text, "\n");
-	if (ct_tree_is_incomplete(snapshot->tree) && !ct_window_is_census(ct_tree_window(snapshot->tree)))
-		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
-	else if (is_unread(snapshot->tree) && ct_tree_window(snapshot->tree)->is_unsettled)
-		ct_text_add(text, "no leak found, but a collection hid some contexts that look lost: run it again\n");
-	else if (is_unread(snapshot->tree))
-		ct_text_addf(text, "no leak found, but the target's memory was never read completely%s: nothing is proven\n",
-			     ct_tree_totals(snapshot->tree)->scans ? " twice" : "");
-	else
-		ct_text_add(text, findings->suppressed ? "no other leaks\n" : "no leaks\n");
-}
-
 static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	int rc = 0;
@@ -406,10 +365,11 @@ static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 	for (size_t i = 0; i < snapshot->findings->count; i++)
 		add_finding(snapshot, &snapshot->findings->list[i], text);
 	add_undecided(snapshot, text);
-	add_verdict(snapshot, text);
+	ct_text_add_verdict(snapshot, text);
+	rc = ct_text_add_census(snapshot, text);
 	if (snapshot->findings->count || snapshot->findings->undecided_count)
 		add_deadlines(snapshot, text);
-	if (snapshot->with_tree)
+	if (!rc && snapshot->with_tree)
 		rc = ct_text_add_tree(snapshot, text);
 	return rc;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/text_tree.h"
 
+#include "ctxtrace/census_groups.h"
 #include "report/paragraph.h"
 #include "report/summary.h"
 
@@ -16,6 +17,7 @@ static void add_line(const struct ct_snapshot *snapshot, const struct ct_tree_en
 	const struct ct_site *site = ct_tree_site(snapshot->tree, context->site);
 	size_t indent = 2 * (size_t)entry->depth;
 	bool has_ended = context->state & CT_CONTEXT_ENDED;
+	const char *state = has_ended ? NULL : ct_census_state_name(ct_tree_census_state(snapshot->tree, context));
 	struct ct_text name = { 0 };
 	struct ct_frame frame;
 	uint32_t cursor = 0;
@@ -35,6 +37,8 @@ static void add_line(const struct ct_snapshot *snapshot, const struct ct_tree_en
 		ct_text_add(text, ", deadline in ");
 		ct_text_add_duration(text, context->deadline_ns - snapshot->now_ns);
 	}
+	if (state)
+		ct_text_addf(text, ", %s", state);
 	if (context->site != CT_SITE_UNKNOWN && site && ct_frame_next(site, &cursor, &frame)) {
 		ct_text_add(&name, "  ");
 		ct_text_add_short(&name, ct_base_name(frame.function), NAME_COLUMNS);

@@ -15,6 +15,7 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 	struct ct_context *context = ct_tree_at(tree, index);
 
 	context->kind = create->kind;
+	context->hops = create->hops;
 	context->deadline_ns = create->deadline_ns;
 	context->task = create->task;
 	context->site = ct_site_of_path(tree, create->path);
@@ -24,6 +25,7 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 		context->state |= CT_CONTEXT_TASK_KNOWN;
 	tree->totals.created++;
 	ct_site_count_created(ct_tree_site_at(tree, context->site), context);
+	ct_chain_note_create(tree, index);
 }
 
 /*

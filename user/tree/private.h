@@ -10,12 +10,12 @@
 #pragma once
 
 #include "ctxtrace/tree.h"
+#include "tree/census_groups.h"
 #include "tree/index_map.h"
 #include "tree/slab.h"
 
 /* State bits nobody outside may rely on. */
 #define CT_CONTEXT_FRESH 0x2000	     /* LOST_ONCE was told by the scan being told now */
-#define CT_CONTEXT_UNDECIDED 0x4000  /* the last complete scan could not tell */
 #define CT_CONTEXT_TASK_KNOWN 0x8000 /* its maker was entered as a running task */
 
 /* Groups of cancels; beyond, they are counted by their reason alone. */
@@ -56,6 +56,14 @@ struct ct_ended {
 	bool is_stranger; /* nobody knew it: all there is to say is when it ended */
 };
 
+/* A context that was made at the end of a deep chain. */
+struct ct_chain_memo {
+	uint64_t id;
+	uint32_t length;
+};
+
+#define CT_CHAIN_MEMOS 256u
+
 /* One told context, to be untold by the next scan. */
 struct ct_told {
 	uint64_t id;
@@ -71,6 +79,8 @@ struct ct_scans {
 		uint32_t collections;
 	} history[2]; /* newest scans with the two highest numbers of collections */
 	size_t history_count;
+	bool has_links; /* the reading being told says of whom contexts are children */
+	bool has_told; /* a census: a complete reading has been told, so what is not mentioned is held */
 	struct ct_told *told;
 	size_t told_count;
 	size_t told_capacity;
@@ -96,6 +106,9 @@ struct ct_tree {
 	uint64_t gap_to_ns;	     /* end of the latest gap */
 	struct ct_context forgotten; /* copy of the context that the last apply forgot */
 	struct ct_scans scans;
+	struct ct_census_groups census;
+	struct ct_chain_memo chains[CT_CHAIN_MEMOS]; /* by context index */
+	bool has_deep; /* some site has a deep chain */
 	struct ct_totals totals;
 	struct ct_window window;
 	char *target_strings;
@@ -159,6 +172,10 @@ void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended);
 struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address);
 uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address);
 uint64_t ct_group_key(const void *owner, uint32_t index);
+
+/* chains.c: how long the chains to the root are. */
+void ct_chain_note_create(struct ct_tree *tree, uint32_t index);
+int ct_chain_note_reading(struct ct_tree *tree, uint64_t time_ns);
 
 /* sites.c */
 uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path);

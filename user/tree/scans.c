@@ -133,6 +133,14 @@ static const struct ct_context *observe_end(struct ct_tree *tree, uint32_t index
 	return ct_context_end(tree, index, &ending);
 }
 
+/* A census tells all that lives. Beside probes, what looks like garbage or may be in the middle of its making is left. */
+static bool is_adoptable(const struct ct_tree *tree, uint8_t state)
+{
+	if (state == CT_OBSERVED_UNRETAINED || state == CT_OBSERVED_UNDECIDED)
+		return ct_window_is_census(&tree->window);
+	return state == CT_OBSERVED_LOST || state == CT_OBSERVED_HELD;
+}
+
 /*
  * A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one, or the stream
  * knows better: it ended while memory was being read, or after.
@@ -143,7 +151,7 @@ static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uin
 	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
 
 	*ret_index = CT_INDEX_NONE;
-	if ((seen->state != CT_OBSERVED_LOST && seen->state != CT_OBSERVED_HELD) ||
+	if (!is_adoptable(tree, seen->state) ||
 	    ct_ended_time(tree, seen->context) >= began_ns)
 		return 0;
 	if (tree->contexts.used + needed > tree->caps.max_contexts) {
@@ -152,6 +160,7 @@ static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uin
 	}
 	parent = ct_context_parent(tree, seen->parent, seen->parent_kind, began_ns);
 	*ret_index = ct_context_adopt(tree, seen->context, began_ns, seen->kind);
+	tree->scans.has_links = true;
 	ct_context_link(tree, *ret_index, parent, seen->parent_kind);
 	return 0;
 }
@@ -167,13 +176,27 @@ static uint32_t parent_of(struct ct_tree *tree, const struct ct_event_observed *
 	return ct_context_parent(tree, seen->parent, seen->parent_kind, tree->scans.began_ns);
 }
 
-/* Memory knows more about an adopted context than the word by which it was first seen. */
-static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen)
+/* Links that no probe followed. */
+static void take_hops(struct ct_tree *tree, struct ct_context *context, uint32_t hops)
+{
+	if (hops <= context->hops)
+		return;
+	context->hops = hops < UINT16_MAX ? hops : UINT16_MAX;
+	tree->scans.has_links = true;
+}
+
+/*
+ * Memory knows more about an adopted context than the word by which it was first seen, and about one whose parent lay
+ * behind more links than a probe follows.
+ */
+static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event_observed *seen, uint32_t hops)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
+	bool is_unread = context->parent == CT_INDEX_NONE && !context->parent_kind;
 	uint32_t parent;
 
-	if (!(context->state & CT_CONTEXT_ADOPTED))
+	take_hops(tree, context, hops);
+	if (!(context->state & CT_CONTEXT_ADOPTED) && !(is_unread && context->hops > CT_LINKS_SEEN))
 		return;
 	if (!ct_is_cancellable(context->kind) && seen->kind)
 		context->kind = seen->kind;
@@ -216,7 +239,7 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 		*ret_context = observe_end(tree, index, seen);
 		return 0;
 	}
-	complete(tree, index, seen);
+	complete(tree, index, seen, ct_observed_hops(event));
 	tell_apart(ct_tree_at(tree, index), seen);
 	observe_live(tree, index, seen);
 	*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
@@ -256,14 +279,22 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 	(void)ret_context;
 	if (scan->scan != tree->scans.scan)
 		return -EPROTO;
+	if (scan->header.flags & CT_SCAN_COMPLETE && ct_chain_note_reading(tree, scan->began_ns))
+		return -ENOMEM;
+	tree->scans.has_links = false;
+	if (scan->header.flags & CT_SCAN_COMPLETE && ct_window_is_census(&tree->window)) {
+		tree->scans.has_told = true;
+		if (ct_census_groups_update(tree, scan))
+			return -ENOMEM;
+	}
 	tree->scans.scan = 0;
 	if (!(scan->header.flags & CT_SCAN_COMPLETE)) {
 		tree->totals.failed_scans++;
 		return 0;
 	}
 	tree->totals.scans++;
+	tree->window.has_torn_scan |= scan->header.flags & CT_SCAN_TORN;
 	tree->window.last_scan_ns = scan->began_ns;
-	tree->window.is_unsettled = scan->header.flags & CT_SCAN_UNSETTLED;
 	learn_collections(tree, scan);
 	return 0;
 }

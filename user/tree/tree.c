@@ -98,6 +98,7 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_release(allocator, tree->ended);
 	ct_release(allocator, tree->origins);
 	ct_release(allocator, tree->scans.told);
+	ct_census_groups_done(tree);
 	ct_release(allocator, tree->target_strings);
 	ct_release(allocator, tree);
 }

@@ -101,6 +101,8 @@ int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const stru
 	ct_tasks_close(tree);
 	tree->scans.scan = 0;
 	tree->scans.told_count = 0;
+	tree->scans.has_told = false;
+	ct_census_groups_forget(tree);
 	tree->scans.history_count = 0;
 	tree->window.last_scan_ns = 0;
 	tree->window.collected_before_ns = 0;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+static void fill(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+}
+
+int ct_signals_open(void)
+{
+	sigset_t set;
+	int fd;
+
+	fill(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void leave_at_once(int number)
+{
+	_exit(128 + number);
+}
+
+bool ct_signals_take(int fd, struct signalfd_siginfo *ret_info)
+{
+	struct sigaction action = { .sa_handler = leave_at_once };
+	sigset_t set;
+
+	if (read(fd, ret_info, sizeof(*ret_info)) != sizeof(*ret_info))
+		return false;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	fill(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return true;
+}
