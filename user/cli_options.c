@@ -118,6 +118,7 @@ static int set_why(struct ct_options *options, const char *value, struct ct_erro
 	}
 FLAG_SETTER(with_tree)
 FLAG_SETTER(no_goroutines)
+FLAG_SETTER(with_stop)
 FLAG_SETTER(is_strict)
 FLAG_SETTER(is_verbose)
 FLAG_SETTER(is_quiet)
@@ -146,6 +147,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
 	{ CT_OPTION_WHAT, 274, "budget", "T", CENSUS, set_budget,
 	  "`census`: stop reading after T (5m) and tell what is known by then" },
+	{ CT_OPTION_WHAT, 269, "stop", NULL, CENSUS, set_with_stop,
+	  "`census`: stop the process for one exact reading" },
 	{ CT_OPTION_WHAT, 270, "watch", "T", CENSUS, set_watch,
 	  "`census`: read again every T (\"10s\") and show what grows" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
@@ -155,7 +158,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
 	  "where the report goes; default standard output" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
-	  "keep the event stream (census: memory too); `replay FILE`: same report" },
+	  "keep the event stream, census: memory too; `replay FILE` tells it again" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },
