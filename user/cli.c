@@ -173,6 +173,7 @@ static void set_defaults(struct ct_options *options, enum ct_command command)
 		.command = command,
 		.min_age_ns = (command == CT_COMMAND_WATCH || command == CT_COMMAND_REPLAY ? 10 : 1) * CT_NSEC_PER_SEC,
 		.grace_ns = CT_NSEC_PER_SEC,
+		.budget_ns = 300 * CT_NSEC_PER_SEC,
 		.max_contexts = 4000000,
 		.exit_code = 1,
 		.fail_on = command == CT_COMMAND_RUN ? CT_FAIL_ON_LEAK : 0,

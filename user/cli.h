@@ -44,6 +44,7 @@ struct ct_options {
 	uint64_t watch_ns;	 /**< `census`: read again so often; 0: one census. */
 	uint64_t min_age_ns;
 	uint64_t grace_ns;
+	uint64_t budget_ns; /**< `census`: for all readings together. */
 	struct ct_output_request outputs[CT_OUTPUTS_MAX];
 	unsigned int outputs_count; /**< At least 1 after parsing. */
 	const char *output;

@@ -27,6 +27,11 @@ static int set_duration(struct ct_options *options, const char *value, struct ct
 	return rc;
 }
 
+static int set_budget(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	return ct_cli_duration("--budget", value, &options->budget_ns, reterr);
+}
+
 static int set_watch(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	int rc = ct_cli_duration("--watch", value, &options->watch_ns, reterr);
@@ -140,6 +145,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "the process to watch" },
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE | CENSUS, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
+	{ CT_OPTION_WHAT, 274, "budget", "T", CENSUS, set_budget,
+	  "`census`: stop reading after T (5m) and tell what is known by then" },
 	{ CT_OPTION_WHAT, 269, "stop", NULL, CENSUS, set_with_stop,
 	  "`census`: stop the process for one exact reading" },
 	{ CT_OPTION_WHAT, 270, "watch", "T", CENSUS, set_watch,

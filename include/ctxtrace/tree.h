@@ -267,7 +267,10 @@ const struct ct_totals *ct_tree_totals(const struct ct_tree *tree);
 /** @return window and target. */
 const struct ct_window *ct_tree_window(const struct ct_tree *tree);
 
-/** @return true when events were lost or refused, so that verdicts need memory's word. */
+/**
+ * @return true when events were lost or refused, so that verdicts need memory's word; or when this is a census whose
+ * memory could not be read twice.
+ */
 bool ct_tree_is_incomplete(const struct ct_tree *tree);
 
 /**

@@ -2,9 +2,9 @@
 /*
  * One reading of a Go process's memory as JSON, for tests and for looking: no probes, no agent.
  *
- *	census_tool [-l] [-n SCANS] [-k ADDRESS]... PID
+ *	census_tool [-l] [-n SCANS] [-j HELPERS] [-k ADDRESS]... PID
  *
- * -l lists each context, -n reads several times (the last one is printed, the time is the shortest), -k names an
+ * -l lists each context, -n reads several times (the last one is printed, the time is the shortest), -j reads ahead with threads, -k names an
  * address as one a create event told about, and asks for its state.
  */
 #include "base/time.h"
@@ -24,6 +24,7 @@
 struct tool {
 	bool is_listing;
 	int scans;
+	unsigned int helpers;
 	int pid;
 	uint64_t known[KNOWN_MAX];
 	size_t known_count;
@@ -131,11 +132,13 @@ static int parse(struct tool *tool, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "ln:k:")) >= 0) {
+	while ((option = getopt(argc, argv, "ln:j:k:")) >= 0) {
 		if (option == 'l')
 			tool->is_listing = true;
 		else if (option == 'n')
 			tool->scans = atoi(optarg);
+		else if (option == 'j')
+			tool->helpers = (unsigned int)atoi(optarg);
 		else if (option == 'k' && tool->known_count < KNOWN_MAX)
 			tool->known[tool->known_count++] = strtoull(optarg, NULL, 0);
 		else
@@ -176,12 +179,14 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (parse(&tool, argc, argv)) {
-		fprintf(stderr, "usage: census_tool [-l] [-n SCANS] [-k ADDRESS]... PID\n");
+		fprintf(stderr, "usage: census_tool [-l] [-n SCANS] [-j HELPERS] [-k ADDRESS]... PID\n");
 		return 2;
 	}
 	rc = ct_target_open(tool.pid, &target, &error);
 	if (!rc)
 		rc = ct_census_new(tool.pid, ct_target_binary(target), ct_target_load_bias(target), 0, &census, &error);
+	if (!rc)
+		ct_census_limit(census, tool.helpers, 0);
 	if (!rc)
 		rc = read_memory(&tool, census, &error);
 	if (rc)

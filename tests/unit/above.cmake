@@ -13,7 +13,11 @@ target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/user/cli.c
   ${PROJECT_SOURCE_DIR}/user/cli_help.c ${PROJECT_SOURCE_DIR}/user/cli_options.c ${PROJECT_SOURCE_DIR}/user/cli_values.c)
 
 # The memory room against memory made by hand.
-foreach(part memory_children memory_mark memory_heap memory_holders memory_verify)
+foreach(part memory_children memory_mark memory_heap memory_holders memory_verify span_feed)
   ctxtrace_unit(${part} ctxtrace_probe)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
+
+# What a person sees while it works: the program's own as well.
+ctxtrace_unit(status_line ctxtrace_report)
+target_sources(test_status_line PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/status_line.c)

@@ -157,6 +157,31 @@ static void no_leaks_is_never_said_lightly(void **state)
 	tale_end(&tale);
 }
 
+/* A census has nothing but its readings: with less than two of the whole it promises nothing. */
+static void half_a_census_is_no_promise(void **state)
+{
+	struct rendering rendering;
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+0 target pid=1 runtime=go\n+0 provider name=memory\n+0 begin\n"
+		    "+0 scan_begin scan=1 flags=complete\n+0 scan_end scan=1 flags=complete\n"
+		    "+2s scan_begin scan=2\n+0 scan_end scan=2\n+0 end reason=duration\n");
+	render(&rendering, &tale, "text");
+	expect_in(&rendering, "1 not completely: incomplete\n");
+	expect_in(&rendering, "no leak found, but the target's memory was never read completely twice");
+	rendering_done(&rendering);
+	render(&rendering, &tale, "json");
+	expect_in(&rendering, "\"verdict\":\"incomplete\"");
+	rendering_done(&rendering);
+	tell(&tale, "+1s scan_begin scan=3 flags=complete\n+0 scan_end scan=3 flags=complete\n");
+	render(&rendering, &tale, "text");
+	expect_in(&rendering, "no leaks\n");
+	rendering_done(&rendering);
+	tale_end(&tale);
+}
+
 static void a_site_nobody_saw_is_said_to_be_one(void **state)
 {
 	struct rendering rendering;
@@ -262,6 +287,7 @@ int main(void)
 		cmocka_unit_test(hostile_names_stay_names),
 		cmocka_unit_test(nothing_is_wider_than_a_report),
 		cmocka_unit_test(no_leaks_is_never_said_lightly),
+		cmocka_unit_test(half_a_census_is_no_promise),
 		cmocka_unit_test(a_site_nobody_saw_is_said_to_be_one),
 		cmocka_unit_test(deep_trees_are_cut),
 		cmocka_unit_test(lines_are_folded_where_it_reads_best),

@@ -18,17 +18,47 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Two readings make a proof. More only while something was lost for the first time. */
+/* Two readings make a proof. More only while something was lost for the first time, or a collection hides whether it is. */
 #define READINGS_MIN 2
-#define READINGS_MAX 4
+#define READINGS_MAX 6
 #define PAUSE_MS (CT_PROOF_DISTANCE_NS / CT_NSEC_PER_MSEC + 50)
 
-static void nothing_to_drain(void *opaque)
+#define HELPERS_MAX 4
+
+/* Called now and then while memory is read. There is no stream to drain. */
+static void show_progress(void *opaque)
 {
-	(void)opaque;
+	struct ct_live *live = opaque;
+
+	ct_status_reading(&live->status, ct_census_percent(live->scanner.census), ct_clock_ns());
+}
+
+/*
+ * One thread a processor copies ahead; under --record the order of reads counts, and this thread makes them.
+ * @return when the budget is used up.
+ */
+static uint64_t limit_readings(struct ct_live *live)
+{
+	uint64_t end_ns = ct_clock_ns() + live->options->budget_ns;
+	unsigned int helpers = 0;
+	cpu_set_t processors;
+
+	if (!live->options->record && !sched_getaffinity(0, sizeof(processors), &processors))
+		helpers = (unsigned int)CPU_COUNT(&processors);
+	ct_census_limit(live->scanner.census, helpers < HELPERS_MAX ? helpers : HELPERS_MAX, end_ns);
+	return end_ns;
+}
+
+/* Is another reading needed, and is there time for it? */
+static bool goes_on(const struct ct_scanner *scanner, int readings, uint64_t end_ns)
+{
+	if (readings < READINGS_MIN)
+		return !readings || ct_clock_ns() < end_ns;
+	return readings < READINGS_MAX && (scanner->is_suspicious || scanner->is_unsettled) && ct_clock_ns() < end_ns;
 }
 
 /* One reading is enough where nothing moves. */
@@ -44,7 +74,7 @@ static int read_stopped(struct ct_live *live, struct ct_error *reterr)
 	}
 	rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
 	live->scanner.has_no_stream = true;
-	return rc ? rc : ct_still_scan(live, false, nothing_to_drain, reterr);
+	return rc ? rc : ct_still_scan(live, false, show_progress, reterr);
 }
 
 /* --record: what is read is kept too, so that it can be judged again. */
@@ -66,17 +96,20 @@ static int keep_memory(struct ct_live *live, struct ct_error *reterr)
 static int read_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+	uint64_t end_ns = limit_readings(live);
 	int rc = 0;
 
-	for (int i = 0; !rc && i < READINGS_MAX && (i < READINGS_MIN || live->scanner.is_suspicious); i++) {
+	ct_status_init(&live->status, live->options);
+	for (int i = 0; !rc && goes_on(&live->scanner, i, end_ns); i++) {
 		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
 		if (!rc)
-			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
+			rc = ct_scanner_scan(&live->scanner, live->pipeline, show_progress, live);
 		if (!rc && live->scanner.is_refused)
 			return ct_error_set(reterr, -EOPNOTSUPP, "cannot judge process %d: %s",
 					    (int)ct_target_pid(live->target), live->scanner.reason);
 	}
+	ct_status_clear(&live->status);
 	if (rc == -ESRCH)
 		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",
 				    (int)ct_target_pid(live->target));

@@ -239,6 +239,13 @@ static bool is_stranger(const struct reading *reading, uint64_t address)
 	       (context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns);
 }
 
+static bool is_proven(const struct reading *reading, uint64_t address)
+{
+	const struct ct_context *context = ct_tree_find(reading->pipeline->tree, address);
+
+	return context && context->state & CT_CONTEXT_LOST;
+}
+
 /* Beside probes, what looks like garbage or is undecided may be in the middle of its making: the stream tells it. */
 static bool is_told(const struct reading *reading, const struct ct_census_context *seen)
 {
@@ -270,6 +277,7 @@ static void compare_strangers(struct reading *reading)
 
 		if (i % BREATH_CONTEXTS == 0)
 			breathe(reading);
+		reading->scanner->is_unsettled |= seen->looks_lost && !is_proven(reading, seen->address);
 		if (!is_lost && !is_told(reading, seen))
 			continue;
 		if (!is_stranger(reading, seen->address))
@@ -297,7 +305,7 @@ static int tell(struct reading *reading, uint64_t lost)
 
 	scanner->scans++;
 	scanner->began_ns = reading->result.began_ns;
-	scanner->is_suspicious = false;
+	scanner->is_suspicious = scanner->is_unsettled = false;
 	scanner->is_refused = reading->result.is_refused;
 	memcpy(scanner->reason, reading->result.reason, sizeof(scanner->reason));
 	push_bracket(reading, CT_EVENT_SCAN_BEGIN);

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define READING_SILENT_NS (500 * CT_NSEC_PER_MSEC)
+#define READING_DRAW_NS (200 * CT_NSEC_PER_MSEC)
+
 void ct_status_init(struct ct_status *status, const struct ct_options *options)
 {
 	const char *terminal = getenv("TERM");
@@ -22,6 +25,18 @@ void ct_status_clear(struct ct_status *status)
 	if (status->is_shown)
 		fputs("\r\033[K", stderr);
 	status->is_shown = false;
+}
+
+void ct_status_reading(struct ct_status *status, unsigned int percent, uint64_t now_ns)
+{
+	if (!status->last_ns)
+		status->last_ns = now_ns + READING_SILENT_NS - READING_DRAW_NS;
+	if (!status->is_terminal || now_ns < status->last_ns + READING_DRAW_NS)
+		return;
+	fprintf(stderr, "\r\033[Kreading memory: %u%%", percent < 99 ? percent : 99);
+	fflush(stderr);
+	status->is_shown = true;
+	status->last_ns = now_ns;
 }
 
 static bool is_new(struct ct_status *status, uint64_t fingerprint)

@@ -27,5 +27,8 @@ void ct_status_init(struct ct_status *status, const struct ct_options *options);
 void ct_status_update(struct ct_status *status, const struct ct_tree *tree, const struct ct_findings *findings,
 		      uint64_t now_ns);
 
+/** Redraw the line of a long reading: how much of the memory was read. Not before it has taken half a second. */
+void ct_status_reading(struct ct_status *status, unsigned int percent, uint64_t now_ns);
+
 /** Wipe the line. */
 void ct_status_clear(struct ct_status *status);

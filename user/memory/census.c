@@ -61,10 +61,10 @@ void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...)
 bool ct_scan_is_live(const struct ct_scan *scan, uint32_t index)
 {
 	struct ct_census *census = scan->census;
-	const struct ct_span *span = &census->view.span;
+	const struct ct_span *span = &scan->view->span;
 
 	if (!census->freeze)
-		return ct_view_is_live(&census->view, index);
+		return ct_view_is_live(scan->view, index);
 	return ct_mark_has(&census->freeze->mark, span->start + (uint64_t)index * span->element_bytes);
 }
 
@@ -80,6 +80,17 @@ void ct_scan_breathe(struct ct_scan *scan)
 {
 	if (scan->known)
 		scan->known(scan->opaque, 0);
+}
+
+bool ct_scan_is_late(struct ct_scan *scan)
+{
+	const struct ct_census *census = scan->census;
+
+	if (!census->end_ns || now_ns() < census->end_ns)
+		return false;
+	ct_scan_incomplete(scan, "no time left (--budget): %u%% of the heap was read, with %zu live contexts so far",
+			   ct_census_percent(census), scan->count);
+	return true;
 }
 
 static size_t slot_of(const struct ct_scan *scan, uint64_t object)
@@ -234,6 +245,17 @@ bool ct_census_is_known_release(const struct ct_census *census)
 	return census->c_library || ct_go_minor_is_known(census->facts.minor);
 }
 
+void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t end_ns)
+{
+	census->helpers = helpers;
+	census->end_ns = end_ns;
+}
+
+unsigned int ct_census_percent(const struct ct_census *census)
+{
+	return census->spans_to_read ? (unsigned int)(census->spans_read * 100 / census->spans_to_read) : 0;
+}
+
 int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr)
 {
 	struct ct_census *census = calloc(1, sizeof(*census));
@@ -301,7 +323,7 @@ static int run_passes(struct ct_scan *scan)
 	};
 	int rc = scan->census->freeze ? ct_scan_mark(scan) : 0;
 
-	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && !rc; i++) {
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && !rc && !ct_scan_is_late(scan); i++) {
 		rc = passes[i](scan);
 		ct_scan_breathe(scan);
 	}
@@ -422,6 +444,7 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	uint64_t swapped = memory->swapped_pages, bytes = memory->read_bytes;
 	int rc;
 
+	census->spans_read = census->spans_to_read = 0;
 	if (census->c_library)
 		return scan_c_library(census, known, opaque, ret_result, reterr);
 	ct_itabs_clear(&census->itabs);

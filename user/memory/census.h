@@ -36,6 +36,7 @@ struct ct_census_context {
 	uint8_t retained_by;	/**< CT_RETAINED_ bits. */
 	uint16_t hops;		/**< Links on the way to `parent`; UINT16_MAX means that or more. */
 	bool is_in_flux;	/**< UNDECIDED only because the memory was changing while it was read. */
+	bool looks_lost;	/**< In flux, and would be LOST were a collection not going on. */
 };
 
 /** One reading. Release with ct_census_result_done(). */
@@ -75,6 +76,18 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
  */
 int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, struct ct_census **ret_census,
 		   struct ct_error *reterr);
+
+/**
+ * How readings shall be made.
+ *
+ * @param helpers  Threads that copy spans of a large heap ahead, at low priority; they end with the reading. None when
+ *                 the memory is not a process's own.
+ * @param end_ns   CLOCK_MONOTONIC at which a reading gives up and is incomplete; 0 never.
+ */
+void ct_census_limit(struct ct_census *census, unsigned int helpers, uint64_t end_ns);
+
+/** How far the current reading is, for a person. */
+unsigned int ct_census_percent(const struct ct_census *census);
 
 /**
  * The same for a C program that uses libctxtrace-context.

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* First pass: everything alive that looks like a context that is not cancelled. */
 #include "memory/scan.h"
+#include "memory/span_feed.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CANDIDATES_MAX (UINT64_C(1) << 25)
+#define CANDIDATES_MAX (UINT64_C(1) << 23) /* 700 MB; --max-contexts is half of it by default */
 #define TIME_HAS_MONOTONIC (UINT64_C(1) << 63) /* src/time/time.go, hasMonotonic */
 #define BREATHE_SPANS 64
+#define HELPED_SPANS 8192 /* 64 MB: below, threads take longer than what they save */
+
+/* cancelCtx.done, an atomic.Value {type, data}: src/sync/atomic/value.go */
+#define DONE_TYPE 24
+#define DONE_DATA 32
 
 /* Room for one more of a growing array. */
 static int reserve(void **items, size_t count, size_t *room, size_t item_bytes)
@@ -62,7 +68,7 @@ static void take_timer(const struct ct_census *census, const uint8_t *object, st
 /* In a frozen process marks decide, whatever the collector has done so far. */
 static uint16_t age_flags(const struct ct_scan *scan, uint32_t index)
 {
-	const struct ct_span_view *view = &scan->census->view;
+	const struct ct_span_view *view = scan->view;
 
 	if (scan->census->freeze)
 		return ct_scan_is_live(scan, index) ? 0 : CT_SEEN_GARBAGE;
@@ -73,7 +79,7 @@ static uint16_t age_flags(const struct ct_scan *scan, uint32_t index)
 static int add_candidate(struct ct_scan *scan, uint32_t index, struct ct_itab parent)
 {
 	const struct ct_census *census = scan->census;
-	const struct ct_span_view *view = &census->view;
+	const struct ct_span_view *view = scan->view;
 	const uint8_t *object = view->data + (size_t)index * view->span.element_bytes;
 	uint64_t address = view->span.start + (uint64_t)index * view->span.element_bytes;
 	struct ct_candidate candidate = {
@@ -94,9 +100,23 @@ static int add_candidate(struct ct_scan *scan, uint32_t index, struct ct_itab pa
 	return 0;
 }
 
+/*
+ * Structs of users that begin with a context.Context may be a hundred times as many as contexts. Where a cancelCtx has
+ * its channel and its children they have something else, mostly.
+ */
+static bool has_shape(const struct ct_heap *heap, const uint8_t *object)
+{
+	uint64_t type = ct_load64(object + DONE_TYPE), data = ct_load64(object + DONE_DATA);
+	uint64_t children = ct_load64(object + CT_CONTEXT_CHILDREN);
+
+	if (type ? ct_heap_contains(heap, type) : data != 0)
+		return false;
+	return !children || (children % 8 == 0 && ct_heap_contains(heap, children));
+}
+
 static int collect_contexts(struct ct_scan *scan)
 {
-	const struct ct_span_view *view = &scan->census->view;
+	const struct ct_span_view *view = scan->view;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < view->span.elements && !rc; i++) {
@@ -106,7 +126,7 @@ static int collect_contexts(struct ct_scan *scan)
 		if (!(ct_view_is_live(view, i) || ct_scan_is_live(scan, i)) || ct_load64(object + CT_CONTEXT_ERR))
 			continue;
 		itab = ct_itabs_look(&scan->census->itabs, ct_load64(object + CT_CONTEXT_PARENT_ITAB));
-		if (itab.interface == CT_INTERFACE_CONTEXT)
+		if (itab.interface == CT_INTERFACE_CONTEXT && has_shape(&scan->census->heap, object))
 			rc = add_candidate(scan, i, itab);
 	}
 	return rc;
@@ -115,7 +135,7 @@ static int collect_contexts(struct ct_scan *scan)
 /* A 40-byte object whose first word is a cancelCtx; what else says that it is one comes from later passes. */
 static int collect_outers(struct ct_scan *scan)
 {
-	const struct ct_span_view *view = &scan->census->view;
+	const struct ct_span_view *view = scan->view;
 	const struct ct_context_layout *layout = scan->census->layout.context;
 	int rc = 0;
 
@@ -147,7 +167,7 @@ static void weigh_unread(struct ct_scan *scan, const struct ct_span *span)
 /* A full span is full whatever the layout: only others tell. */
 static void weigh_count(struct ct_scan *scan)
 {
-	const struct ct_span_view *view = &scan->census->view;
+	const struct ct_span_view *view = scan->view;
 
 	if (view->is_counted && view->live == view->span.elements)
 		return;
@@ -155,43 +175,82 @@ static void weigh_count(struct ct_scan *scan)
 	scan->evidence.odd_counted += !view->is_counted;
 }
 
-/* Run `collect` over every span of these sizes. A span that changes while it is read is in use: try it again. */
+static int take_view(struct ct_scan *scan, int (*collect)(struct ct_scan *scan))
+{
+	if (scan->view->is_torn) {
+		weigh_unread(scan, &scan->view->span);
+		return 0;
+	}
+	weigh_count(scan);
+	return collect(scan);
+}
+
+/* Run `collect` over every span of these sizes. */
 static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct ct_scan *scan))
 {
-	struct ct_heap *heap = &scan->census->heap;
+	struct ct_census *census = scan->census;
+	bool is_own = scan->memory == &census->process.memory && !scan->memory->listener; // who listens hears one reader
+	struct ct_process_memory *process = is_own ? &census->process : NULL;
+	unsigned int helpers = census->heap.span_count < HELPED_SPANS ? 0 : census->helpers;
+	struct ct_span_feed *feed;
+	int rc = ct_span_feed_open(&feed, &census->heap, process, sizes, helpers);
 
-	for (size_t i = 0; i < heap->span_count; i++) {
-		int rc = -EAGAIN;
-
-		if (!(sizes & ct_size_bit(heap->spans[i].element_bytes)))
-			continue;
-		for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++)
-			rc = ct_heap_view(heap, &heap->spans[i], &scan->census->view);
-		if (rc == -EAGAIN) {
-			weigh_unread(scan, &heap->spans[i]);
-			continue;
-		}
-		if (!rc) {
-			weigh_count(scan);
-			rc = collect(scan);
-		}
+	if (rc)
+		return rc;
+	while ((rc = ct_span_feed_next(feed, &scan->view)) > 0) {
+		rc = take_view(scan, collect);
 		if (rc)
-			return rc;
-		if (i % BREATHE_SPANS == 0)
-			ct_scan_breathe(scan);
+			break;
+		if (census->spans_read++ % BREATHE_SPANS)
+			continue;
+		ct_scan_breathe(scan);
+		if (ct_scan_is_late(scan))
+			break;
 	}
-	return 0;
+	ct_span_feed_close(feed);
+	return rc;
+}
+
+static ct_sizes context_sizes(const struct ct_census *census)
+{
+	const struct ct_context_layout *layout = census->layout.context;
+
+	return ct_size_bit(layout->cancel_class) | (layout->is_timer_indirect ? 0 : ct_size_bit(layout->timer_class));
+}
+
+static ct_sizes closure_sizes(const struct ct_census *census)
+{
+	if (census->facts.has_inlined_creators)
+		return ct_scan_sizes(census);
+	return ct_size_bit(16) | ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
+}
+
+/* What the passes will read, for who wants to know how far they are. */
+static size_t count_spans(const struct ct_census *census)
+{
+	ct_sizes first = context_sizes(census), second = closure_sizes(census);
+	size_t count = 0;
+
+	for (size_t i = 0; i < census->heap.span_count; i++) {
+		ct_sizes size = ct_size_bit(census->heap.spans[i].element_bytes);
+
+		count += !!(first & size) + !!(second & size);
+	}
+	return count;
 }
 
 int ct_scan_contexts(struct ct_scan *scan)
 {
 	const struct ct_context_layout *layout = scan->census->layout.context;
-	ct_sizes sizes = ct_size_bit(layout->cancel_class);
 	int rc;
 
-	if (!layout->is_timer_indirect)
-		sizes |= ct_size_bit(layout->timer_class);
-	rc = each_span(scan, sizes, collect_contexts);
+	scan->census->spans_read = 0;
+	scan->census->spans_to_read = count_spans(scan->census);
+	rc = each_span(scan, context_sizes(scan->census), collect_contexts);
+	if (rc == -EOVERFLOW) {
+		ct_scan_incomplete(scan, "more than %llu objects look like contexts", (unsigned long long)CANDIDATES_MAX);
+		rc = 0;
+	}
 	if (!rc)
 		rc = ct_scan_index(scan);
 	if (!rc && layout->is_timer_indirect)
@@ -252,7 +311,7 @@ static void note_timer(struct ct_scan *scan, const uint8_t *object, size_t words
 static int collect_closures(struct ct_scan *scan)
 {
 	const struct ct_census *census = scan->census;
-	const struct ct_span_view *view = &census->view;
+	const struct ct_span_view *view = scan->view;
 	size_t words = view->span.element_bytes / 8;
 
 	for (uint32_t i = 0; i < view->span.elements; i++) {
@@ -275,9 +334,5 @@ static int collect_closures(struct ct_scan *scan)
 
 int ct_scan_owners(struct ct_scan *scan)
 {
-	ct_sizes sizes = ct_size_bit(16) | ct_size_bit(24) | ct_size_bit(32) | ct_size_bit(48);
-
-	if (scan->census->facts.has_inlined_creators)
-		sizes = ct_scan_sizes(scan->census);
-	return each_span(scan, sizes, collect_closures);
+	return each_span(scan, closure_sizes(scan->census), collect_closures);
 }

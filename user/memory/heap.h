@@ -81,6 +81,7 @@ struct ct_span_view {
 	bool is_swept;	     /**< The bits are those of the last collection. */
 	uint32_t live;	     /**< Elements allocated by the bits and freeindex... */
 	bool is_counted;     /**< ... are as many as the span says. */
+	bool is_torn;	     /**< Of a span feed: it could not be copied, nothing but `span` is filled in. */
 	uint8_t bits[CT_SPAN_BYTES_MAX / 8 / 8];
 	_Alignas(8) uint8_t data[CT_SPAN_BYTES_MAX];
 };

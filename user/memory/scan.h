@@ -60,6 +60,9 @@ struct ct_census {
 	struct ct_window window;
 	struct ct_children_reader children;
 	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), as of this reading; 0 unknown. */
+	unsigned int helpers; /**< Threads that read ahead. */
+	uint64_t end_ns;      /**< CLOCK_MONOTONIC at which a reading gives up, 0 never. */
+	size_t spans_read, spans_to_read; /**< Of the current reading. */
 	struct ct_freeze *freeze; /**< What is read is this copy; NULL: a process that runs. Borrowed. */
 };
 
@@ -95,6 +98,7 @@ struct ct_scan {
 	size_t outer_count, outer_room;
 	struct ct_evidence evidence;
 	bool is_refused;
+	const struct ct_span_view *view; /**< The span being looked at. */
 	bool is_complete;
 	char *reason; /**< Of the result. */
 };
@@ -106,6 +110,9 @@ void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...) __attribu
 
 /** Let the caller work while memory is read. */
 void ct_scan_breathe(struct ct_scan *scan);
+
+/** Is there no time left? Then the reading is incomplete, and says so. */
+bool ct_scan_is_late(struct ct_scan *scan);
 
 /** Make the index. @return 0 or -ENOMEM. */
 int ct_scan_index(struct ct_scan *scan);
@@ -120,7 +127,7 @@ struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16
 uint64_t ct_scan_deadline(const struct ct_census *census, uint64_t wall, uint64_t ext);
 
 /**
- * Is element `index` of the census's view alive: reached, in a frozen process; else allocated, as of the last
+ * Is element `index` of the view alive: reached, in a frozen process; else allocated, as of the last
  * collection?
  */
 bool ct_scan_is_live(const struct ct_scan *scan, uint32_t index);

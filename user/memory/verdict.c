@@ -59,6 +59,14 @@ static void set_in_flux(struct ct_candidate *candidate)
 	candidate->seen.is_in_flux = true;
 }
 
+/* Another reading may decide. Registrations of AfterFunc are judged by their number, not one by one. */
+static void set_in_collection(struct ct_candidate *candidate)
+{
+	set_in_flux(candidate);
+	candidate->seen.looks_lost = candidate->seen.retained_by && candidate->seen.kind != CT_KIND_AFTER_FUNC &&
+				     !(candidate->flags & CT_SEEN_YOUNG);
+}
+
 static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 {
 	if (candidate->flags & CT_SEEN_GARBAGE)
@@ -67,7 +75,9 @@ static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 		candidate->seen.state = CT_OBSERVED_HELD;
 	else if (candidate->flags & CT_SEEN_REACHED)
 		candidate->seen.state = CT_OBSERVED_UNDECIDED;
-	else if (candidate->flags & CT_SEEN_UNSWEPT || (candidate->seen.retained_by && candidate->flags & CT_SEEN_YOUNG))
+	else if (candidate->flags & CT_SEEN_UNSWEPT)
+		set_in_collection(candidate);
+	else if (candidate->seen.retained_by && candidate->flags & CT_SEEN_YOUNG)
 		set_in_flux(candidate);
 	else if (candidate->seen.retained_by)
 		candidate->seen.state = CT_OBSERVED_LOST;
@@ -87,8 +97,10 @@ static void confirm(struct ct_scan *scan, struct ct_candidate *candidate)
 	if (index >= view->span.elements || !ct_scan_is_live(scan, index) ||
 	    ct_load64(view->data + (size_t)index * view->span.element_bytes + CT_CONTEXT_ERR))
 		candidate->seen.state = CT_OBSERVED_CANCELLED; // ended meanwhile: left out of the result
-	else if (!scan->census->freeze && (!view->is_swept || !ct_view_has_survived(view, index)))
+	else if (!scan->census->freeze && !ct_view_has_survived(view, index)) // another one by now
 		set_in_flux(candidate);
+	else if (!scan->census->freeze && !view->is_swept)
+		set_in_collection(candidate);
 }
 
 /* Candidates that look lost are asked again, a span at a time. */
@@ -98,6 +110,7 @@ static int confirm_lost(struct ct_scan *scan)
 	const struct ct_span *span = NULL;
 	int rc = -EAGAIN;
 
+	scan->view = &census->view;
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_candidate *candidate = &scan->candidates[i];
 		const struct ct_span *own;

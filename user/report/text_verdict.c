@@ -16,6 +16,8 @@ static bool is_unread(const struct ct_tree *tree)
 {
 	const struct ct_totals *totals = ct_tree_totals(tree);
 
+	if (ct_window_is_census(ct_tree_window(tree)))
+		return ct_tree_is_incomplete(tree);
 	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
 }
 
@@ -44,10 +46,11 @@ void ct_text_add_verdict(const struct ct_snapshot *snapshot, struct ct_text *tex
 		return;
 	if (findings->count)
 		ct_text_add(text, "\n");
-	if (ct_tree_is_incomplete(snapshot->tree))
+	if (ct_tree_is_incomplete(snapshot->tree) && !ct_window_is_census(ct_tree_window(snapshot->tree)))
 		ct_text_add(text, "no leak found, but events were lost: run it again, with a shorter --duration or less load\n");
 	else if (is_unread(snapshot->tree))
-		ct_text_add(text, "no leak found, but the target's memory was never read completely: nothing is proven\n");
+		ct_text_addf(text, "no leak found, but the target's memory was never read completely%s: nothing is proven\n",
+			     ct_tree_totals(snapshot->tree)->scans ? " twice" : "");
 	else if (is_open(snapshot->tree))
 		ct_text_add(text, "no leak found, but not all is decided: see the census below\n");
 	else
