@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import Failed, Skip, case, check, environment, main
+from e2e import Failed, Skip, case, check, environment, main, note
 from e2e_census import Leaks, need_memory, run
 from e2e_go import DEFAULT, VERSIONS, build
 from e2e_process import Target
