@@ -5,6 +5,7 @@
  */
 #include "go_abi.bpf.h"
 #include "go_cancel.bpf.h"
+#include "go_exit.bpf.h"
 #include "go_goroutine.bpf.h"
 #include "go_types.bpf.h"
 #include "path.bpf.h"
@@ -166,6 +167,9 @@ int go_end(struct pt_regs *regs)
 		break;
 	case CT_ROLE_GO_TASK_END:
 		ct_go_task_end(regs, config);
+		break;
+	case CT_ROLE_GO_EXIT:
+		ct_go_exit(config);
 		break;
 	}
 	return 0;

@@ -145,6 +145,8 @@ static int check_complete(struct ct_options *options, struct ct_error *reterr)
 		return ct_error_set(reterr, -EINVAL, "which process? ctxtrace census -p PID");
 	if (options->command == CT_COMMAND_CENSUS && options->duration_ns && !options->watch_ns)
 		return ct_error_set(reterr, -EINVAL, "one census takes as long as it takes; --duration goes with --watch T");
+	if (options->with_stop && options->watch_ns)
+		return ct_error_set(reterr, -EINVAL, "--stop reads once, --watch again and again: one of them");
 	if (options->command == CT_COMMAND_REPLAY && !options->input)
 		return ct_error_set(reterr, -EINVAL, "which recording? ctxtrace replay FILE");
 	if (!options->outputs_count)

@@ -61,6 +61,7 @@ struct ct_options {
 	bool is_strict;
 	bool is_verbose;
 	bool is_quiet;
+	bool with_stop; /**< `census`: stop the target for one reading. */
 	bool force_perf; /**< CTXTRACE_FORCE_PERF: perf_event links even where uprobe_multi works. */
 };
 

@@ -32,7 +32,7 @@ void ct_cli_help(void)
 	      "  ctxtrace -p PID [options]             watch a process; report at --duration, Ctrl-C or its exit\n"
 	      "  ctxtrace run [options] -- CMD ARG...  start CMD traced from its first instruction\n"
 	      "  ctxtrace replay FILE [options]        the same report from a recording, without privilege\n"
-	      "  ctxtrace census -p PID [--watch T]    no probe: the live contexts read from memory (Go)\n"
+	      "  ctxtrace census -p PID [options]      no probe: the live contexts read from memory\n"
 	      "  ctxtrace check [-p PID]               what would be attached and why not (dry run)\n",
 	      stdout);
 	for (enum ct_option_group group = 0; group < CT_OPTION_END; group++) {

@@ -113,6 +113,7 @@ static int set_why(struct ct_options *options, const char *value, struct ct_erro
 	}
 FLAG_SETTER(with_tree)
 FLAG_SETTER(no_goroutines)
+FLAG_SETTER(with_stop)
 FLAG_SETTER(is_strict)
 FLAG_SETTER(is_verbose)
 FLAG_SETTER(is_quiet)
@@ -139,6 +140,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "the process to watch" },
 	{ CT_OPTION_WHAT, 'd', "duration", "T", LIVE | CENSUS, set_duration,
 	  "stop after T (\"30s\", \"5m\"); default: until Ctrl-C or the target's exit" },
+	{ CT_OPTION_WHAT, 269, "stop", NULL, CENSUS, set_with_stop,
+	  "`census`: stop the process for one exact reading" },
 	{ CT_OPTION_WHAT, 270, "watch", "T", CENSUS, set_watch,
 	  "`census`: read again every T (\"10s\") and show what grows" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },

@@ -83,6 +83,7 @@ struct ct_findings {
 struct ct_detect_options {
 	uint64_t min_age_ns; /**< How old a live context must be before a finding may speak of it. */
 	uint64_t grace_ns;   /**< How long work may go on after its request or context ended. */
+	bool is_age_chosen;  /**< The user chose `min_age_ns`: it holds for what a stopped target proves, too. */
 	/** Leave this finding out? NULL: keep all. */
 	bool (*is_suppressed)(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding);
 	void *opaque;

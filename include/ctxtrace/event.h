@@ -48,9 +48,9 @@
 	CT_EVENT(TICK, 37, ct_event_mark, 16, "time passed; everything older has been delivered")        \
 	CT_EVENT(GAP, 38, ct_event_gap, 40, "events were lost in this interval")                         \
 	CT_EVENT(COUNTERS, 39, ct_event_counters, 144, "totals of drops and failed helpers")             \
-	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 48, "the target's memory was read")                      \
+	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 56, "the target's memory was read")                      \
 	CT_EVENT(OBSERVED, 41, ct_event_observed, 72, "what memory says about one context")              \
-	CT_EVENT(SCAN_END, 42, ct_event_scan, 48, "all of this scan has been told")                      \
+	CT_EVENT(SCAN_END, 42, ct_event_scan, 56, "all of this scan has been told")                      \
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
@@ -199,6 +199,9 @@ enum ct_runtime {
 /** Flag of TARGET: it has no symbol table. */
 #define CT_TARGET_STRIPPED 0x01
 
+/** Flag of RULES: the user chose `min_age_ns`. Else a proof made while the target stood still does not wait for it. */
+#define CT_RULES_AGE_CHOSEN 0x01
+
 /** What the user asked for, so that a replay asks for the same. First event of a stream. */
 struct ct_event_rules {
 	struct ct_event_header header;
@@ -302,6 +305,7 @@ struct ct_event_counters {
 
 /** Flags of SCAN_BEGIN and SCAN_END. */
 #define CT_SCAN_COMPLETE 0x01 /**< Everything that had to be read could be read. */
+#define CT_SCAN_STOPPED 0x02  /**< The target stood still, and what it could reach was followed: LOST is proven at once. */
 #define CT_SCAN_TORN 0x04 /**< A map of children was changing: contexts that nothing else proves may be missing. */
 
 /** Brackets one reading of the target's memory. SCAN_END repeats SCAN_BEGIN and adds the figures. */
@@ -313,6 +317,7 @@ struct ct_event_scan {
 	__u32 contexts;	   /**< Live contexts found. */
 	__u32 lost;	   /**< Of these: not cancelled, retained, no cancel function. */
 	__u64 read_bytes;
+	__u64 paused_ns; /**< How long the target stood still for it. */
 };
 
 /** What memory says about a context. */

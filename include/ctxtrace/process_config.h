@@ -22,6 +22,7 @@ enum ct_role {
 	CT_ROLE_GO_CANCEL_CLOSURE = 4, /**< In a cancel function's closure into which cancel was inlined. */
 	CT_ROLE_GO_TASK_START = 5,   /**< At `call runqput` in newproc.func1. */
 	CT_ROLE_GO_TASK_END = 6,     /**< In runtime.goexit1. */
+	CT_ROLE_GO_EXIT = 7,	     /**< In runtime.exit or runtime.dieFromSignal: the process is stopped there. */
 	CT_ROLE_C_CREATE = 16,	     /**< cctx_create_(id, parent, kind, deadline_ns, flags) */
 	CT_ROLE_C_CANCEL = 17,	     /**< cctx_cancel_(id, reason | 0x100 when born, cause) */
 	CT_ROLE_C_CANCEL_CALL = 18,  /**< cctx_cancel_call_(id) */
@@ -123,6 +124,8 @@ struct ct_process_config {
 	struct ct_go_config go;
 	__u32 runtime; /**< enum ct_runtime of event.h. */
 	__u32 take_stacks; /**< 0: no call paths at all (for measurements). */
+	__u32 exit_uid; /**< CT_ROLE_GO_EXIT stops a process of this user only: another's could not be let go. */
+	__u32 pad;
 };
 
 _Static_assert(sizeof(struct ct_go_type) == 16, "type entry");

@@ -30,8 +30,8 @@
 #define CT_CONTEXT_GAP 0x0008	     /**< Was alive across a gap: its end may have been missed. */
 #define CT_CONTEXT_ABANDONED 0x0010  /**< C: last user reference dropped uncancelled (proof of a lost cancel). */
 #define CT_CONTEXT_LOST_ONCE 0x0020  /**< Memory said LOST in one scan. */
-#define CT_CONTEXT_LOST 0x0040	     /**< Memory said LOST in two scans: proof. */
-#define CT_CONTEXT_HELD 0x0080	     /**< Memory said HELD after a collection begun after its creation. */
+#define CT_CONTEXT_LOST 0x0040	     /**< Memory said LOST in two scans, or in one that stopped the target: proof. */
+#define CT_CONTEXT_HELD 0x0080 /**< Memory said HELD after a collection begun after its creation, or while all stood still. */
 #define CT_CONTEXT_DEFERRED 0x0100   /**< Its cancel function is on `task`'s defer list. */
 #define CT_CONTEXT_UNRETAINED 0x0200 /**< Memory: nothing retains it. */
 #define CT_CONTEXT_REQUEST 0x0400    /**< Request-scoped (REQUEST event). */
@@ -160,6 +160,7 @@ struct ct_totals {
 	uint64_t counters[CT_COUNTER_MAX]; /**< As of the last COUNTERS event. */
 	uint64_t scans;			   /**< Complete scans. */
 	uint64_t failed_scans;
+	uint64_t paused_ns; /**< How long the target stood still for all scans together. */
 };
 
 /** The window and the target, as told by the stream. Strings are owned by the tree and never NULL. */
@@ -178,6 +179,7 @@ struct ct_window {
 	bool has_torn_scan; /**< Some reading may have missed contexts: what is new in the next one may be older. */
 	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
 	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */
+	uint64_t stopped_ns; /**< When the target stood still for the last complete scan that stopped it; 0 none did. */
 	uint64_t last_collection_ns;  /**< A collection was first seen to have ended by then; 0 none seen. */
 	const char *exe;
 	const char *runtime_version;

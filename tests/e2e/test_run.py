@@ -11,7 +11,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, wait_for
-from e2e_process import Agent
+from e2e_go import DEFAULT, VERSIONS, build, build_test
+from e2e_process import Agent, Process
 
 
 def run(*options, commands="", program=None):
@@ -143,6 +144,127 @@ def agent_dies_first():
             check(is_alive(pid), "the command went with ctxtrace")
         finally:
             os.kill(pid, signal.SIGKILL)
+
+
+def run_go(command, *options, env=None, status=0):
+    """@return the report of a Go command, which may end before any reading of the running program."""
+    with tempfile.TemporaryDirectory() as directory:
+        report = os.path.join(directory, "report.json")
+        line = [environment("CTXTRACE_BIN"), "run", "-f", f"json={report}", *options, "--",
+                *[str(word) for word in command]]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False,
+                              env=dict(os.environ, GOGC="off", **(env or {})))
+        expect(done, status)
+        return json.loads(pathlib.Path(report).read_text(encoding="utf-8"))
+
+
+def expect_last_word(report, leaks, kind="lost-cancel"):
+    """Proven, or silent and nothing left undecided, by the reading at the exit. A stale word may hide one or two."""
+    found = [(f["kind"], f["severity"], f["confidence"]) for f in report["findings"]]
+    check(found == ([(kind, "leak", "confirmed")] if leaks else []), f"found {found}, {leaks} were lost")
+    check(not leaks or leaks - 2 <= report["findings"][0]["count"] <= leaks, f"not {leaks}: {report['findings']}")
+    check(report["undecided"] == [], f"undecided: {report['undecided']}")
+    check(report["quality"]["paused_s"] and report["window"]["end"] == "target-exit",
+          f"not read at its exit: {report['quality']} {report['window']}")
+    for finding in report["findings"]:
+        check(not finding["site"]["unknown"] and finding["site"]["frames"], f"no site: {finding}")
+
+
+@case("last_word")
+def last_word():
+    """A Go program that never collected is judged at its exit, however it leaves; its status stays its own."""
+    need_bpf()
+    for version in (VERSIONS["1.21"], VERSIONS["1.23"], DEFAULT, VERSIONS["1.27"]):
+        program = build("./go_ends", version)
+        for how, status in (("exit", 3), ("return", 0), ("panic", 2), ("term", 143), ("nil", 2)):
+            expect_last_word(run_go([program, how, "leak"], status=status or 1), 30)
+            expect_last_word(run_go([program, how, "held"], status=status), 0)
+
+
+@case("last_word_missed")
+def last_word_missed():
+    """SIGKILL passes no place where the program could be held: as before, and its status is its own."""
+    need_bpf()
+    report = run_go([build("./go_ends"), "kill", "leak"], status=137)
+    check(report["findings"] == [] and report["quality"]["paused_s"] is None, f"{report['findings']}")
+
+
+@case("last_word_perf_links")
+def last_word_perf_links():
+    need_bpf()
+    expect_last_word(run_go([build("./go_ends"), "exit", "leak"], env={"CTXTRACE_FORCE_PERF": "1"}, status=3), 30)
+
+
+@case("last_word_min_age")
+def last_word_min_age():
+    """Who chooses an age means it."""
+    need_bpf()
+    check(run_go([build("./go_ends"), "return", "leak"], "--min-age", "1m")["findings"] == [], "younger than a minute")
+
+
+@case("test_binary")
+def test_binary():
+    """What `go test -c` makes: short, and never a collection."""
+    need_bpf()
+    for version in (VERSIONS["1.21"], DEFAULT):
+        program = build_test("./go_tested", version)
+        expect_last_word(run_go([program], env={"CTX_LEAK": "1"}, status=1), 20, "leaked-timer")
+        expect_last_word(run_go([program], env={"CTX_LEAK": "0"}), 0)
+
+
+@case("last_word_signal")
+def last_word_signal():
+    """A signal to ctxtrace ends the command too: what it leaves is still read."""
+    need_bpf()
+    with Agent(command="run", run=[build("./go_ends"), "wait", "leak"]) as agent:
+        agent.output.wait("the command's first line", lambda line: line.startswith("ready"), 20)
+        report = agent.stop(signal.SIGINT, expect=130)
+        found = [f["kind"] for f in report["findings"]]
+        check(found == ["lost-cancel"] and 28 <= report["findings"][0]["count"] <= 30, f"found {report['findings']}")
+
+
+def held(agent):
+    """The child of ctxtrace while it is held at its exit, or 0."""
+    for child in pathlib.Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text(encoding="ascii").split():
+        try:
+            stat = pathlib.Path(f"/proc/{child}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        if stat.rpartition(")")[2].split()[0] == "T" and "(go_ends" in stat:
+            return int(child)
+    return 0
+
+
+def kill_while_held(program):
+    """@return the child, when ctxtrace was killed while it was held at its exit; else 0."""
+    line = [environment("CTXTRACE_BIN"), "run", "-q", "--", str(program), "exit", "leak"]
+    with Process(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
+        end = time.monotonic() + 30
+        while agent.is_running() and time.monotonic() < end:
+            try:
+                child = held(agent)
+            except OSError:
+                return 0
+            if child:
+                agent.signal(signal.SIGKILL)
+                agent.wait()
+                return child if agent.process.returncode == -signal.SIGKILL else 0
+    return 0
+
+
+@case("agent_dies_last")
+def agent_dies_last():
+    """kill -9 of ctxtrace while the command is held at its exit: it ends by itself."""
+    need_bpf()
+    program, hits = build("./go_ends"), 0
+    for _ in range(60):
+        child = kill_while_held(program)
+        if child:
+            wait_for("the command to end by itself", lambda pid=child: not is_alive(pid), 20)
+            hits += 1
+        if hits == 5:
+            break
+    check(hits == 5, f"only {hits} of 60 were caught at their exit")
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ static int parse_directive(struct golden_case *golden, char *line, struct ct_err
 		golden->min_age_ns = strtoull(value, NULL, 10) * CT_NSEC_PER_MSEC;
 	else if (!strcmp(line, "with") && !strcmp(value, "tree"))
 		golden->with_tree = true;
+	else if (!strcmp(line, "with") && !strcmp(value, "chosen-age"))
+		golden->is_age_chosen = true;
 	else if (!strcmp(line, "repeat"))
 		return 0; // the stream's own, see golden_stream.h
 	else

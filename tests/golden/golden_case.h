@@ -35,6 +35,7 @@ struct golden_case {
 	uint32_t undecided;
 	uint64_t min_age_ns;
 	bool with_tree;
+	bool is_age_chosen; /**< `#! with chosen-age`: the user gave --min-age. */
 };
 
 /** Read the stream and its directives. @return 0 or negative errno with a message in `reterr`. */

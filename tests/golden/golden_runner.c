@@ -75,7 +75,8 @@ static int load_suppressions(const struct golden_case *golden, struct ct_suppres
 static int judge(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
 {
 	struct ct_suppressions *suppressions = NULL;
-	struct ct_detect_options options = { .min_age_ns = golden->min_age_ns, .grace_ns = 1000000000 };
+	struct ct_detect_options options = { .min_age_ns = golden->min_age_ns, .grace_ns = 1000000000,
+					     .is_age_chosen = golden->is_age_chosen };
 	int rc = load_suppressions(golden, &suppressions, reterr);
 
 	if (!rc) {

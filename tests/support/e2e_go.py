@@ -71,6 +71,18 @@ def run_go(arguments, version=DEFAULT, directory=SOURCES):
     return done.stderr
 
 
+def build_test(package, version=DEFAULT):
+    """A package's test binary, as `go test -c` makes it. @return its path."""
+    directory = (SOURCES / package).resolve()
+    out = cache() / f"{directory.name}-{version}-{_fingerprint(directory, version)}.test"
+    with open(str(out) + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            run_go(["test", "-c", "-o", str(out) + ".new", package], version)
+            os.replace(str(out) + ".new", out)
+    return out
+
+
 def build(package, version=DEFAULT, flags=(), module="", strip=False):
     """The built program's path. `package` is a directory of the nested module `module`, or of the targets; or an import
     path of what that module requires."""

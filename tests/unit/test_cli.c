@@ -308,7 +308,7 @@ static void fail_on_takes_kinds(void **state)
 /* Every option is in the help text, once, and no line of it wraps. */
 static void help_is_the_table(void **state)
 {
-	static const char *const names[] = {"--pid PID",	"--duration T",	   "--format F",      "--output FILE",
+	static const char *const names[] = {"--pid PID",	"--duration T",	   "--format F",      "--output FILE", "--watch T",
 					    "--record FILE",	"--fail-on KINDS", "--suppress FILE", "--min-age T",
 					    "--grace T",	"--tree",	   "--why[=PATTERN]", "--no-goroutines",
 					    "--max-contexts N", "--strict",	   "--exit-code N",   "--verbose",

@@ -301,6 +301,7 @@ static void counts_are_not_believed(void **state)
 	REFUSE(SITE, ct_event_site, frames_bytes, sizeof(site_frames) - 1);
 	REFUSE(SITE, ct_event_site, frames_bytes, UINT16_MAX);
 	REFUSE(SITE, ct_event_site, frames_bytes, 0);
+	REFUSE(SCAN_END, ct_event_scan, paused_ns, 1); // and nobody stopped it
 	REFUSE(MEMORY, ct_event_memory, bytes, 0);
 	REFUSE(MEMORY, ct_event_memory, bytes, 10); // one more than there are
 	REFUSE(MEMORY, ct_event_memory, bytes, UINT64_MAX);

@@ -428,6 +428,70 @@ static void many_words_are_taken_back(void **state)
 	tale_end(&tale);
 }
 
+/* The same for a target that stood still. */
+static void scan_stopped(struct tale *tale, unsigned int number, const char *said)
+{
+	tellf(tale, "+1ms scan_begin scan=%u began=-1us collections=0 flags=complete|stopped", number);
+	if (*said)
+		tellf(tale, "+0 observed context=0x20 parent=0x10 scan=%u kind=cancel parent_kind=cancel %s", number,
+		      said);
+	tellf(tale, "+0 scan_end scan=%u began=-1us collections=0 paused_ns=2500 flags=complete|stopped", number);
+}
+
+static void one_stopped_scan_is_proof(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan_stopped(&tale, 1, "state=lost retained=parent");
+	assert_int_equal(answer(&tale), CT_CONTEXT_LOST);
+	assert_int_equal(tale.totals->paused_ns, 2500);
+	assert_true(ct_tree_window(tale.tree)->stopped_ns > tale_find(&tale, 0x20)->created_ns);
+	tell(&tale, "+1ms cancel context=0x20 reason=explicit\n"); // it was not: whoever says so afterwards is heard
+	assert_null(ct_tree_find(tale.tree, 0x20));
+	tale_end(&tale);
+}
+
+/* No collection is waited for: what such a scan does not mention is held, but for what was made after it. */
+static void silence_of_a_stopped_scan_is_held(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	scan(&tale, 1, 0, "");
+	assert_int_equal(answer(&tale), 0);
+	scan_stopped(&tale, 2, "");
+	assert_int_equal(answer(&tale), CT_CONTEXT_HELD);
+	tell(&tale, "+0 create context=0x30 parent=0x10 kind=cancel parent_kind=cancel\n");
+	assert_false(tale_find(&tale, 0x30)->state & CT_CONTEXT_HELD);
+	scan_stopped(&tale, 3, "state=unretained");
+	assert_int_equal(answer(&tale), CT_CONTEXT_UNRETAINED);
+	scan_stopped(&tale, 4, "state=undecided");
+	assert_int_equal(answer(&tale), 0);
+	scan_stopped(&tale, 5, "state=lost");
+	scan(&tale, 6, 0, "state=held"); // a running reading that finds its function takes the proof back
+	assert_int_equal(answer(&tale), CT_CONTEXT_HELD);
+	tale_end(&tale);
+}
+
+/* What could not be read completely proves nothing, stopped or not. */
+static void an_incomplete_stopped_scan_proves_nothing(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+1ms scan_begin scan=1 began=-1us flags=stopped\n"
+		    "+0 scan_end scan=1 began=-1us paused_ns=7 flags=stopped\n");
+	assert_int_equal(answer(&tale), 0);
+	assert_int_equal(ct_tree_window(tale.tree)->stopped_ns, 0);
+	assert_int_equal(tale.totals->paused_ns, 7); // it stood still all the same
+	assert_int_equal(tale.totals->failed_scans, 1);
+	tale_end(&tale);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +516,9 @@ int main(void)
 		cmocka_unit_test(incomplete_scans_conclude_nothing),
 		cmocka_unit_test(words_outside_a_scan_are_refused),
 		cmocka_unit_test(many_words_are_taken_back),
+		cmocka_unit_test(one_stopped_scan_is_proof),
+		cmocka_unit_test(silence_of_a_stopped_scan_is_held),
+		cmocka_unit_test(an_incomplete_stopped_scan_proves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

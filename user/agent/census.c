@@ -8,6 +8,8 @@
 #include "agent/clock.h"
 #include "agent/live.h"
 #include "agent/output.h"
+#include "agent/still.h"
+#include "agent/stop.h"
 #include "base/time.h"
 #include "memory/facts.h"
 #include "memory/image_writer.h"
@@ -26,6 +28,22 @@
 static void nothing_to_drain(void *opaque)
 {
 	(void)opaque;
+}
+
+/* One reading is enough where nothing moves. */
+static int read_stopped(struct ct_live *live, struct ct_error *reterr)
+{
+	int rc;
+
+	if (live->config.runtime != CT_RUNTIME_GO) {
+		ct_error_set(reterr, -EOPNOTSUPP, "--stop: %s is no Go program, and its library lists its contexts anyway",
+			     ct_target_exe(live->target));
+		ct_error_hint(reterr, "leave --stop out");
+		return -EOPNOTSUPP;
+	}
+	rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
+	live->scanner.has_no_stream = true;
+	return rc ? rc : ct_still_scan(live, false, nothing_to_drain, reterr);
 }
 
 /* --record: what is read is kept too, so that it can be judged again. */
@@ -79,14 +97,26 @@ static void warn_cut(const struct ct_live *live)
 			"ctxtrace: more memory was read than a recording keeps: replay will tell what was found now\n");
 }
 
+static int read_as_asked(struct ct_live *live, struct ct_error *reterr)
+{
+	int rc;
+
+	if (live->options->with_stop)
+		return read_stopped(live, reterr);
+	rc = keep_memory(live, reterr);
+	if (rc)
+		return rc;
+	return live->options->watch_ns ? ct_census_watch(live, reterr) : read_memory(live, reterr);
+}
+
 static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_error *error)
 {
 	if (ct_pipeline_init(live->pipeline, live->options, error) || ct_outputs_open(outputs, live->options, error))
 		return -CT_STATUS_USAGE;
 	live->scanner.has_no_stream = true;
-	if (ct_live_inspect(live, live->options->pid, error) || keep_memory(live, error))
+	if (ct_live_inspect(live, live->options->pid, error))
 		return -CT_STATUS_ATTACH;
-	if (live->options->watch_ns ? ct_census_watch(live, error) : read_memory(live, error))
+	if (read_as_asked(live, error))
 		return -CT_STATUS_ATTACH;
 	if (ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");

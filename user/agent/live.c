@@ -2,6 +2,7 @@
 #include "agent/live.h"
 
 #include "agent/clock.h"
+#include "agent/last_moment.h"
 #include "agent/privileges.h"
 #include "base/text.h"
 #include "provider/attach.h"
@@ -57,7 +58,9 @@ static int push_target(struct ct_live *live)
 static int push_rules(struct ct_live *live)
 {
 	struct ct_event_rules event = {
-		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_RULES },
+		.header = { .time_ns = ct_clock_ns(),
+			    .type = CT_EVENT_RULES,
+			    .flags = live->options->has_min_age ? CT_RULES_AGE_CHOSEN : 0 },
 		.min_age_ns = live->options->min_age_ns,
 		.grace_ns = live->options->grace_ns,
 	};
@@ -234,6 +237,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
 		prepare_census(live, &no_census);
+	if (!rc && ct_last_moment_plan(live))
+		rc = ct_error_set(reterr, -ENOMEM, "cannot plan probes: no memory");
 	if (!rc)
 		rc = attach_plans(live, reterr);
 	if (!rc)
@@ -257,6 +262,10 @@ void ct_live_done(struct ct_live *live)
 {
 	if (live->source)
 		live->source->ops->done(live->source);
+	if (live->attach) {
+		ct_attach_detach(live->attach);
+		ct_last_moment_pass(live);
+	}
 	ct_attach_free(live->attach);
 	ct_scanner_done(&live->scanner);
 	ct_process_symbols_free(live->symbols);

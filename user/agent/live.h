@@ -35,6 +35,7 @@ struct ct_live {
 	bool is_over;
 	bool has_exited; /**< The target is gone: its memory cannot be asked any more. */
 	bool has_execed; /**< Gone by exec: the process lives on as something else. */
+	bool has_read_exit; /**< `run`: the child was held at its exit, read, and let go. */
 	uint32_t end_reason; /**< enum ct_end_reason. */
 	int error;	 /**< First error inside a callback. */
 };

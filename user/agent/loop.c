@@ -2,6 +2,7 @@
 /* The loop of a live session. What it does when is told in live.h. */
 #include "agent/child.h"
 #include "agent/clock.h"
+#include "agent/last_moment.h"
 #include "agent/live.h"
 #include "agent/signals.h"
 #include "provider/process_symbols.h"
@@ -24,6 +25,7 @@
 /* Two readings at least this far apart are needed for a proof, so one is due this long before the end. */
 #define LAST_READING_NS (CT_PROOF_DISTANCE_NS + 50 * CT_NSEC_PER_MSEC)
 #define LAST_READINGS_MAX 2
+#define LAST_MOMENT_NS CT_NSEC_PER_SEC /* a program that takes its time to end is not waited for */
 
 static void tell_exec(struct ct_live *live)
 {
@@ -124,6 +126,7 @@ static void on_timer(struct ct_live *live)
 	uint64_t now_ns = ct_clock_ns();
 
 	drain(live);
+	ct_last_moment_look(live, drain);
 	if (now_ns >= live->tick_ns)
 		tick(live, now_ns);
 	if (is_scan_due(live, now_ns))
@@ -198,18 +201,34 @@ static void on_ready(struct ct_live *live, int fd)
 	}
 }
 
+static void wait_a_moment(struct ct_live *live)
+{
+	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+
+	if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
+		live->has_exited = true;
+	drain(live);
+	ct_last_moment_look(live, drain);
+}
+
 /* Go on draining until a reading can be a second opinion on the one before. */
 static void wait_for_reading(struct ct_live *live)
 {
 	uint64_t until_ns = live->scanner.began_ns ? live->scanner.began_ns + LAST_READING_NS : 0;
 
-	while (ct_clock_ns() < until_ns && !live->has_exited && !live->error) {
-		struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
+	while (ct_clock_ns() < until_ns && !live->has_read_exit && !live->has_exited && !live->error)
+		wait_a_moment(live);
+}
 
-		if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
-			live->has_exited = true;
-		drain(live);
-	}
+/* A signal that ended the window was meant for the child as well: at its exit it is read better than before. */
+static void wait_for_last_moment(struct ct_live *live)
+{
+	uint64_t until_ns = ct_clock_ns() + LAST_MOMENT_NS;
+
+	if (!live->child || live->end_reason != CT_END_SIGNAL)
+		return;
+	while (ct_clock_ns() < until_ns && !live->has_read_exit && !live->has_exited && !live->error)
+		wait_a_moment(live);
 }
 
 /* The last word of memory. What it says for the first time of an old context is asked once more before the report. */
@@ -217,9 +236,10 @@ static void last_scans(struct ct_live *live)
 {
 	if (!live->scanner.census || live->has_exited)
 		return;
+	wait_for_last_moment(live);
 	for (int i = 0; i < LAST_READINGS_MAX && (!i || live->scanner.is_suspicious); i++) {
 		wait_for_reading(live);
-		if (!live->has_exited)
+		if (!live->has_exited && !live->has_read_exit)
 			scan(live);
 	}
 }

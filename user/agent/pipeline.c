@@ -14,6 +14,7 @@ int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *opti
 
 	*pipeline = (struct ct_pipeline){
 		.options = options,
+		.is_age_chosen = options->has_min_age,
 		.min_age_ns = options->min_age_ns,
 		.grace_ns = options->grace_ns,
 	};
@@ -47,6 +48,7 @@ static int take_rules(struct ct_pipeline *pipeline, struct ct_event_rules rules)
 		rules.min_age_ns = pipeline->options->min_age_ns;
 	if (pipeline->options->has_grace)
 		rules.grace_ns = pipeline->options->grace_ns;
+	pipeline->is_age_chosen = pipeline->options->has_min_age || rules.header.flags & CT_RULES_AGE_CHOSEN;
 	pipeline->min_age_ns = rules.min_age_ns;
 	pipeline->grace_ns = rules.grace_ns;
 	return ct_tree_apply(pipeline->tree, &(struct ct_event){ .rules = &rules, .bytes = sizeof(rules) }, NULL);
@@ -86,6 +88,7 @@ int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *re
 	struct ct_detect_options rules = {
 		.min_age_ns = pipeline->min_age_ns,
 		.grace_ns = pipeline->grace_ns,
+		.is_age_chosen = pipeline->is_age_chosen,
 		.is_suppressed = pipeline->suppress ? is_suppressed : NULL,
 		.opaque = pipeline->suppress,
 	};

@@ -16,6 +16,7 @@
 /** Tree, recording and rules of one session. */
 struct ct_pipeline {
 	const struct ct_options *options; /**< Borrowed. */
+	bool is_age_chosen;		  /**< Then and now: somebody chose `min_age_ns`. */
 	uint64_t min_age_ns, grace_ns;	  /**< As chosen, else as the recording that is replayed was made. */
 	struct ct_tree *tree;
 	struct ct_recorder *recorder;	  /**< NULL: nothing is recorded. */

@@ -83,6 +83,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 		.header = { .time_ns = event_time(reading),
 			    .type = type,
 			    .flags = (uint8_t)((result->is_complete ? CT_SCAN_COMPLETE : 0) |
+					       (result->is_stopped ? CT_SCAN_STOPPED : 0) |
 					       (result->is_torn ? CT_SCAN_TORN : 0)) },
 		.began_ns = result->began_ns,
 		.scan = reading->scanner->scans,
@@ -90,6 +91,7 @@ static void push_bracket(struct reading *reading, uint8_t type)
 		.contexts = (uint32_t)result->count,
 		.lost = result->lost,
 		.read_bytes = result->read_bytes,
+		.paused_ns = type == CT_EVENT_SCAN_END ? result->paused_ns : 0,
 	};
 
 	push(reading, &event, sizeof(event));
@@ -325,6 +327,17 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	}
 	ct_census_result_done(&reading.result);
 	plan_next(scanner, began_ns);
+	return rc;
+}
+
+int ct_scanner_scan_frozen(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_freeze *freeze,
+			   ct_scan_breathe drain, void *opaque)
+{
+	int rc;
+
+	ct_census_freeze(scanner->census, freeze);
+	rc = ct_scanner_scan(scanner, pipeline, drain, opaque);
+	ct_census_freeze(scanner->census, NULL);
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 
 #include "agent/pipeline.h"
 #include "memory/census.h"
+#include "memory/freeze.h"
 
 struct ct_image;
 struct ct_image_writer;
@@ -45,6 +46,14 @@ typedef void (*ct_scan_breathe)(void *opaque);
  * @return 0 (an incomplete scan too: it is told as such); -ESRCH when the target is gone; -ENOMEM.
  */
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque);
+
+/**
+ * The same for a frozen target, whose reading is a proof by itself.
+ *
+ * @param freeze  Taken by ct_freeze_copy(); borrowed for this call.
+ */
+int ct_scanner_scan_frozen(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_freeze *freeze,
+			   ct_scan_breathe drain, void *opaque);
 
 /** A recorded reading. */
 struct ct_retelling {

@@ -21,10 +21,17 @@ static bool is_cancellable(const struct ct_context *context)
 	}
 }
 
+/* Age stands for doubt: what is young may just be in use. Nothing that was proven while all stood still is. */
+static bool is_proven_at_once(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	return context->state & CT_CONTEXT_LOST && context->created_ns <= input->window->stopped_ns &&
+	       !input->options->is_age_chosen;
+}
+
 bool ct_context_is_judged(const struct ct_detect_input *input, const struct ct_context *context)
 {
 	return !(context->state & CT_CONTEXT_ENDED) && is_cancellable(context) &&
-	       ct_context_age(input, context) >= input->options->min_age_ns;
+	       (ct_context_age(input, context) >= input->options->min_age_ns || is_proven_at_once(input, context));
 }
 
 bool ct_context_is_lost(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim)

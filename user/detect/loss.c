@@ -116,8 +116,13 @@ static void explain_go(const struct ct_detect_input *input, const struct ct_grou
 	}
 	ct_text_add(text, "; ");
 	add_kept(input, group, text);
-	ct_text_add(text, " (memory read twice, last ");
-	ct_text_add_moment(text, input, input->window->last_scan_ns);
+	if (input->window->stopped_ns) {
+		ct_text_add(text, " (memory read while the program stood still, ");
+		ct_text_add_moment(text, input, input->window->stopped_ns);
+	} else {
+		ct_text_add(text, " (memory read twice, last ");
+		ct_text_add_moment(text, input, input->window->last_scan_ns);
+	}
 	ct_text_add(text, ")");
 	if (group->across_gap)
 		ct_text_add(text, "; events were lost: the site may be that of an earlier one at the same address");

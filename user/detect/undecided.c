@@ -60,8 +60,9 @@ static void explain_collection(const struct ct_detect_input *input, struct ct_te
 	if (input->window->is_target_gone)
 		ct_text_add(why, "; the target has exited: to decide, call runtime.GC() a few seconds before its end");
 	else
-		ct_text_add(why, "; to decide, let the target run until one has begun and ended (runtime.GC() forces "
-				 "it) and its memory was read twice after it");
+		ct_text_addf(why, "; to decide at once, stop the target for a moment: ctxtrace census -p %u --stop; or let it "
+				  "run until one has begun and ended and its memory was read twice after it",
+			     input->window->pid);
 }
 
 void ct_undecided_explain(const struct ct_detect_input *input, const struct ct_group *group, struct ct_text *why)

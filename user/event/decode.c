@@ -114,7 +114,9 @@ static bool check_gap(const struct ct_event *event)
 
 static bool check_scan(const struct ct_event *event)
 {
-	return event->scan->scan;
+	const struct ct_event_scan *scan = event->scan;
+
+	return scan->scan && (scan->header.flags & CT_SCAN_STOPPED || !scan->paused_ns);
 }
 
 static bool check_observed(const struct ct_event *event)

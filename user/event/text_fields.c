@@ -29,6 +29,7 @@ static const char *const task_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", NULL };
 static const char *const target_flags[] = { "stripped", NULL };
 static const char *const scan_flags[] = { "complete", "stopped", "torn", NULL };
+static const char *const rules_flags[] = { "age-chosen", NULL };
 static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
@@ -148,6 +149,7 @@ static const struct ct_field scan[] = {
 	FIELD(ct_event_scan, contexts, "contexts", COUNT, NULL),
 	FIELD(ct_event_scan, lost, "lost", COUNT, NULL),
 	FIELD(ct_event_scan, read_bytes, "read_bytes", COUNT, NULL),
+	FIELD(ct_event_scan, paused_ns, "paused_ns", COUNT, NULL),
 	FLAGS(scan_flags),
 	LAST,
 };
@@ -155,6 +157,7 @@ static const struct ct_field scan[] = {
 static const struct ct_field rules[] = {
 	FIELD(ct_event_rules, min_age_ns, "min_age_ns", COUNT, NULL),
 	FIELD(ct_event_rules, grace_ns, "grace_ns", COUNT, NULL),
+	FLAGS(rules_flags),
 	LAST,
 };
 

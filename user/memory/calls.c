@@ -7,6 +7,10 @@
  * busy goroutines on two cores was accused 18 times). So stacks of goroutines that wait are followed by frame pointers;
  * what lies on one up to the caller of such a function is in flux. A goroutine that is running is not waiting.
  *
+ * In a frozen process the running ones are in the middle of something too, and there is no second reading: they are
+ * followed from their thread's registers, which count as words of their stacks. Where the thread is on another stack
+ * (the scheduler's, a signal's) the goroutine's last frame is not known, and its whole stack is in flux.
+ *
  * Only exact frames count: stale words of earlier calls name creators too, and would hide the leaks they made.
  */
 #include "memory/scan.h"
@@ -32,13 +36,18 @@ static size_t index_of(const struct stretch *stretch, uint64_t address)
 	return address % 8 == 0 && address >= stretch->start && index + 1 < stretch->count ? index : SIZE_MAX;
 }
 
-/* Words up to the end of the frame that called the outermost creator or cancel function; 0 when there is none. */
-static size_t call_words(const struct ct_closures *closures, const struct stretch *stretch, uint64_t pc, uint64_t frame)
+/*
+ * Words up to the end of the frame that called the outermost creator or cancel function; 0 when there is none. One of the
+ * first `unframed` words may be a return address without a frame.
+ */
+static size_t call_words(const struct ct_closures *closures, const struct stretch *stretch, uint64_t pc, uint64_t frame,
+			 size_t unframed)
 {
-	// preempted in its prologue a function has no frame yet: its return address is the first word, the frame its caller's
-	bool is_call = ct_closures_is_call(closures, pc) || ct_closures_is_call(closures, stretch->words[0]);
+	bool is_call = ct_closures_is_call(closures, pc);
 	size_t end = 0;
 
+	for (size_t i = 0; i < unframed; i++)
+		is_call |= ct_closures_is_call(closures, stretch->words[i]);
 	for (size_t i = 0; i < FRAMES_MAX; i++) {
 		size_t at = index_of(stretch, frame), above;
 
@@ -55,24 +64,75 @@ static size_t call_words(const struct ct_closures *closures, const struct stretc
 	return end;
 }
 
-static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
+/* The top of a stack. @return false when it cannot be read: it was moved or freed, so its goroutine ran. */
+static bool read_top(struct ct_scan *scan, struct stretch *stretch, uint64_t sp, uint64_t low, uint64_t high)
 {
-	struct stretch *stretch = opaque;
-	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
-	uint64_t sp = ct_load64(g + CT_G_SCHED_SP), high = ct_load64(g + CT_G_STACK_HIGH), pc;
-	size_t words;
-
-	if (ct_goroutine_status(layout, g) == CT_GOROUTINE_RUNNING || sp % 8 || sp < ct_load64(g + CT_G_STACK_LOW) ||
-	    sp >= high)
-		return 0;
+	if (sp % 8 || sp < low || sp >= high)
+		return false;
 	stretch->start = sp;
 	stretch->count = (high - sp < LOOK_BYTES ? high - sp : LOOK_BYTES) / 8;
-	if (!stretch->count || ct_memory_read(scan->memory, sp, stretch->words, stretch->count * 8))
-		return 0; // its stack was moved or freed: it ran
-	pc = ct_load64(g + CT_G_SCHED_PC);
-	words = call_words(&scan->census->facts.closures, stretch, pc, ct_load64(g + layout->sched_bp));
-	for (size_t i = 0; i < words; i++)
-		ct_scan_note(scan, stretch->words[i], CT_SEEN_IN_CALL);
+	return stretch->count && !ct_memory_read(scan->memory, sp, stretch->words, stretch->count * 8);
+}
+
+static void note_words(struct ct_scan *scan, const uint64_t *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ct_scan_note(scan, words[i], CT_SEEN_IN_CALL);
+}
+
+/* Where a goroutine that waits stands, its scheduler has written down. */
+static void visit_waiting(struct ct_scan *scan, struct stretch *stretch, const uint8_t *g)
+{
+	uint64_t frame = ct_load64(g + scan->census->layout.goroutine->sched_bp);
+
+	// preempted in its prologue a function has no frame yet: its return address is the first word, the frame its caller's
+	if (read_top(scan, stretch, ct_load64(g + CT_G_SCHED_SP), ct_load64(g + CT_G_STACK_LOW),
+		     ct_load64(g + CT_G_STACK_HIGH)))
+		note_words(scan, stretch->words,
+			   call_words(&scan->census->facts.closures, stretch, ct_load64(g + CT_G_SCHED_PC), frame, 1));
+}
+
+/* A thread may be anywhere in a prologue: all between its stack pointer and its frame may be a return address. */
+static void visit_thread(struct ct_scan *scan, struct stretch *stretch, const struct ct_thread *thread, uint64_t low,
+			 uint64_t high)
+{
+	size_t unframed, words;
+
+	if (!read_top(scan, stretch, thread->sp & ~UINT64_C(7), low, high))
+		return;
+	unframed = index_of(stretch, thread->frame);
+	if (unframed == SIZE_MAX)
+		unframed = stretch->count;
+	words = call_words(&scan->census->facts.closures, stretch, thread->pc, thread->frame, unframed);
+	note_words(scan, stretch->words, words);
+	if (words)
+		note_words(scan, thread->words, thread->words_count);
+}
+
+/* All of a stack. */
+static int visit_whole(struct ct_scan *scan, struct stretch *stretch, uint64_t low, uint64_t high)
+{
+	if (low >= high || high - low > scan->census->freeze->stack_bytes_left)
+		return -EOVERFLOW;
+	scan->census->freeze->stack_bytes_left -= high - low;
+	for (uint64_t at = low; at < high && read_top(scan, stretch, at, low, high); at += LOOK_BYTES)
+		note_words(scan, stretch->words, stretch->count);
+	return 0;
+}
+
+static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
+{
+	const struct ct_freeze *freeze = scan->census->freeze;
+	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
+	bool is_running = ct_goroutine_status(scan->census->layout.goroutine, g) == CT_GOROUTINE_RUNNING;
+	const struct ct_thread *thread = freeze ? ct_freeze_thread_on(freeze, low, high) : NULL;
+
+	if (thread)
+		visit_thread(scan, opaque, thread, low, high);
+	else if (!is_running)
+		visit_waiting(scan, opaque, g);
+	else if (freeze)
+		return visit_whole(scan, opaque, low, high);
 	return 0;
 }
 

@@ -58,6 +58,24 @@ void ct_scan_incomplete(struct ct_scan *scan, const char *format, ...)
 	scan->is_complete = false;
 }
 
+bool ct_scan_is_live(const struct ct_scan *scan, uint32_t index)
+{
+	struct ct_census *census = scan->census;
+	const struct ct_span *span = &census->view.span;
+
+	if (!census->freeze)
+		return ct_view_is_live(&census->view, index);
+	return ct_mark_has(&census->freeze->mark, span->start + (uint64_t)index * span->element_bytes);
+}
+
+void ct_census_freeze(struct ct_census *census, struct ct_freeze *freeze)
+{
+	census->freeze = freeze;
+	census->memory = freeze ? &freeze->copy.memory : &census->process.memory;
+	census->heap.memory = census->itabs.memory = census->memory;
+	census->window.valid = 0;
+}
+
 void ct_scan_breathe(struct ct_scan *scan)
 {
 	if (scan->known)
@@ -276,7 +294,7 @@ static int run_passes(struct ct_scan *scan)
 	static int (*const passes[])(struct ct_scan *scan) = {
 		ct_scan_contexts, ct_scan_owners, ct_scan_children, ct_scan_goroutines, ct_scan_parents, ct_scan_judge,
 	};
-	int rc = 0;
+	int rc = scan->census->freeze ? ct_scan_mark(scan) : 0;
 
 	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && !rc; i++) {
 		rc = passes[i](scan);
@@ -364,7 +382,8 @@ static int give_up(struct ct_scan *scan, int rc)
 int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque, struct ct_census_result *ret_result,
 		   struct ct_error *reterr)
 {
-	struct ct_census_result result = { .began_ns = now_ns() };
+	const struct ct_freeze *freeze = census->freeze;
+	struct ct_census_result result = { .began_ns = freeze ? freeze->stopped_ns : now_ns() };
 	struct ct_memory *memory = census->memory;
 	struct ct_scan scan = { .census = census, .memory = memory, .known = known, .opaque = opaque,
 				.is_complete = true, .reason = result.reason };
@@ -394,7 +413,9 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 				   (unsigned long long)(memory->swapped_pages - swapped));
 	result.is_complete = scan.is_complete;
 	result.collections = census->heap.sweepgen / 2;
-	result.read_bytes = memory->read_bytes - bytes;
+	result.read_bytes = freeze ? freeze->copy.bytes : memory->read_bytes - bytes;
+	result.is_stopped = freeze != NULL;
+	result.paused_ns = freeze ? freeze->paused_ns : 0;
 	*ret_result = result;
 	return 0;
 }

@@ -46,6 +46,8 @@ struct ct_census_result {
 	uint64_t read_bytes;
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
 	uint32_t lost;	      /**< Contexts in state LOST. */
+	uint64_t paused_ns;  /**< How long the target stood still for it; 0 it ran. */
+	bool is_stopped;     /**< The target stood still: this reading is a proof by itself. */
 	bool is_torn;	      /**< A children map changed while it was read: contexts may be missing. */
 	bool is_complete;     /**< False: something could not be read; nothing may be concluded from absence. */
 	char reason[160];     /**< Why incomplete, for a person. */

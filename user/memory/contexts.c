@@ -59,8 +59,13 @@ static void take_timer(const struct ct_census *census, const uint8_t *object, st
 			      ct_heap_contains(&census->heap, ct_load64(object + layout->timer));
 }
 
-static uint16_t age_flags(const struct ct_span_view *view, uint32_t index)
+/* In a frozen process marks decide, whatever the collector has done so far. */
+static uint16_t age_flags(const struct ct_scan *scan, uint32_t index)
 {
+	const struct ct_span_view *view = &scan->census->view;
+
+	if (scan->census->freeze)
+		return ct_scan_is_live(scan, index) ? 0 : CT_SEEN_GARBAGE;
 	return (uint16_t)((view->is_swept ? 0 : CT_SEEN_UNSWEPT) |
 			  (ct_view_has_survived(view, index) ? 0 : CT_SEEN_YOUNG));
 }
@@ -75,7 +80,7 @@ static int add_candidate(struct ct_scan *scan, uint32_t index, struct ct_itab pa
 		.seen = { .address = address, .parent = ct_load64(object + CT_CONTEXT_PARENT_DATA) },
 		.object = address,
 		.children = ct_load64(object + CT_CONTEXT_CHILDREN),
-		.flags = age_flags(view, index),
+		.flags = age_flags(scan, index),
 		.parent_concrete = parent.concrete,
 	};
 	int rc = reserve((void **)&scan->candidates, scan->count, &scan->room, sizeof(candidate));
@@ -98,7 +103,7 @@ static int collect_contexts(struct ct_scan *scan)
 		const uint8_t *object = view->data + (size_t)i * view->span.element_bytes;
 		struct ct_itab itab;
 
-		if (!ct_view_is_live(view, i) || ct_load64(object + CT_CONTEXT_ERR))
+		if (!(ct_view_is_live(view, i) || ct_scan_is_live(scan, i)) || ct_load64(object + CT_CONTEXT_ERR))
 			continue;
 		itab = ct_itabs_look(&scan->census->itabs, ct_load64(object + CT_CONTEXT_PARENT_ITAB));
 		if (itab.interface == CT_INTERFACE_CONTEXT)
@@ -118,7 +123,7 @@ static int collect_outers(struct ct_scan *scan)
 		const uint8_t *object = view->data + (size_t)i * view->span.element_bytes;
 		struct ct_outer outer = { .inner = ct_load64(object) };
 
-		if (!ct_view_is_live(view, i) || !ct_scan_find(scan, outer.inner, NULL))
+		if (!ct_scan_is_live(scan, i) || !ct_scan_find(scan, outer.inner, NULL))
 			continue;
 		outer.address = view->span.start + (uint64_t)i * view->span.element_bytes;
 		outer.deadline_ns = ct_scan_deadline(scan->census, ct_load64(object + layout->deadline),
@@ -221,7 +226,7 @@ static int collect_closures(struct ct_scan *scan)
 		uint64_t code = ct_load64(object);
 		enum ct_closure_role role;
 
-		if (code < census->facts.text || code >= census->facts.etext || !ct_view_is_live(view, i))
+		if (code < census->facts.text || code >= census->facts.etext || !ct_scan_is_live(scan, i))
 			continue;
 		role = ct_closures_look(&census->facts.closures, code);
 		if (ct_closure_is_owner(role))

@@ -275,6 +275,16 @@ int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *sc
 	return fail(scan, rc);
 }
 
+/* In a frozen process with inlined creators a context may be in a register only. */
+static void reach_registers(struct ct_scan *scan)
+{
+	const struct ct_freeze *freeze = scan->census->freeze;
+
+	for (size_t i = 0; freeze && scan->census->facts.has_inlined_creators && i < freeze->threads.count; i++)
+		for (size_t k = 0; k < freeze->threads.list[i].words_count; k++)
+			ct_scan_note(scan, freeze->threads.list[i].words[k], CT_SEEN_REACHED);
+}
+
 int ct_scan_goroutines(struct ct_scan *scan)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
@@ -285,6 +295,7 @@ int ct_scan_goroutines(struct ct_scan *scan)
 	walk->scan = scan;
 	walk->stack_bytes_left = ALL_STACKS_BYTES;
 	walk->defers_left = DEFERS_MAX;
+	reach_registers(scan);
 	rc = ct_scan_each_goroutine(scan, visit_goroutine, walk);
 	free(walk->deferred);
 	free(walk);

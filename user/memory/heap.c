@@ -10,8 +10,9 @@
 #define SPANS_MAX (UINT32_C(1) << 24)
 #define TABLE_CHUNK 512 /* entries of the arena table read at once: one page */
 
-/* runtime.mSpanInUse */
+/* runtime.mSpanInUse, runtime.mSpanManual (stacks, and work buffers of the collector) */
 #define SPAN_IN_USE 1
+#define SPAN_MANUAL 2
 
 /* mspan fields that never moved */
 #define SPAN_START 24
@@ -49,6 +50,17 @@ static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header
 	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
 	span->has_pointers = !(header[layout->state - 1] & 1);
 	return true;
+}
+
+/* Is this mspan one of stacks? The runtime itself keeps account of what is in use there. */
+static bool parse_manual(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
+{
+	uint64_t pages = ct_load64(header + SPAN_PAGES);
+
+	span->start = ct_load64(header + SPAN_START);
+	span->bytes = pages * CT_GO_PAGE_BYTES;
+	return header[layout->state] == SPAN_MANUAL && span->start % CT_GO_PAGE_BYTES == 0 && pages &&
+	       pages <= SPAN_PAGES_MAX;
 }
 
 /* One of small elements? */
@@ -129,6 +141,7 @@ struct span_walk {
 	const struct ct_heap *heap;
 	int (*visit)(void *opaque, const struct ct_object_span *span);
 	void *opaque;
+	bool (*parse)(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span);
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
@@ -142,7 +155,7 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, ui
 
 	if (rc)
 		return rc == -EFAULT ? 0 : rc;
-	if (!parse_any(walk->heap->layout, bytes, &span) || span.start != page)
+	if (!walk->parse(walk->heap->layout, bytes, &span) || span.start != page)
 		return 0;
 	*ret_end = span.start + span.bytes;
 	return walk->visit(walk->opaque, &span);
@@ -169,18 +182,29 @@ static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 	return rc == -EFAULT ? -EPROTO : rc;
 }
 
-int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
-		      void *opaque)
+static int each_span(const struct span_walk *like)
 {
-	struct span_walk *walk = calloc(1, sizeof(*walk));
+	struct span_walk *walk = malloc(sizeof(*walk));
 	int rc = walk ? 0 : -ENOMEM;
 
 	if (walk)
-		*walk = (struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque };
-	for (size_t i = 0; !rc && i < heap->arena_count; i++)
-		rc = visit_arena(walk, &heap->arenas[i]);
+		*walk = *like;
+	for (size_t i = 0; !rc && i < like->heap->arena_count; i++)
+		rc = visit_arena(walk, &like->heap->arenas[i]);
 	free(walk);
 	return rc;
+}
+
+int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
+		      void *opaque)
+{
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_any });
+}
+
+int ct_heap_each_stack_span(const struct ct_heap *heap,
+			    int (*visit)(void *opaque, const struct ct_object_span *span), void *opaque)
+{
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_manual });
 }
 
 /* The spans of chosen sizes, while they are listed. */
@@ -219,7 +243,7 @@ void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last)
 	heap->arena_end = arena_index(last) + 1;
 }
 
-int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
+int ct_heap_load_arenas(struct ct_heap *heap)
 {
 	uint64_t table, sweepgen;
 	int rc = ct_memory_read_word(heap->memory, heap->mheap + heap->layout->heap_arenas, &table);
@@ -238,7 +262,15 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	if (rc)
 		return rc;
 	qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), by_base);
-	rc = ct_heap_each_span(heap, list_span, &(struct listing){ heap, sizes });
+	return 0;
+}
+
+int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
+{
+	int rc = ct_heap_load_arenas(heap);
+
+	if (!rc)
+		rc = ct_heap_each_span(heap, list_span, &(struct listing){ heap, sizes });
 	if (rc)
 		return rc;
 	if (heap->span_count) // without one there is no array either

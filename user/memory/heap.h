@@ -89,6 +89,9 @@ void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last);
  */
 int ct_heap_load(struct ct_heap *heap, ct_sizes sizes);
 
+/** Read where the arenas are, and no span. @return as ct_heap_load(). */
+int ct_heap_load_arenas(struct ct_heap *heap);
+
 /**
  * Visit every span in use in the loaded arenas, of any size, in the order of the arenas' pages.
  *
@@ -96,6 +99,10 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes);
  */
 int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
 		      void *opaque);
+
+/** The same for the spans of stacks, which have no elements: `header`, `start` and `bytes` are set. */
+int ct_heap_each_stack_span(const struct ct_heap *heap,
+			    int (*visit)(void *opaque, const struct ct_object_span *span), void *opaque);
 
 /** Forget what was loaded. */
 void ct_heap_done(struct ct_heap *heap);

@@ -12,6 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ct_memory;
+
+/** Called with a stretch of present pages. @return 0 to go on. */
+typedef int (*ct_stretch_visitor)(void *opaque, uint64_t start, uint64_t end);
+
 /** Hears every read that reached a memory, with its answer. The first member of who listens. */
 struct ct_memory_listener {
 	/** `rc` is that of ct_memory_read(), `swapped` how many pages were left out because they were swapped out. */
@@ -19,10 +24,15 @@ struct ct_memory_listener {
 		     uint64_t swapped);
 };
 
-/** Memory to read from: a process, a recorded image, or a fake of the tests. */
+/** Memory to read from: a process, a copy of parts of one, a recorded image, or a fake of the tests. */
 struct ct_memory {
 	/** Fill `buffer`. @return 0; -EFAULT no such address; -ESRCH the process is gone. */
 	int (*read)(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+	/** See ct_memory_each_present(). NULL: all of it is there. */
+	int (*each_present)(struct ct_memory *memory, uint64_t start, uint64_t end, ct_stretch_visitor visit,
+			    void *opaque);
+	/** As `read`, and fast, for pages that are present. NULL: `read` does it. */
+	int (*read_present)(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
 	uint64_t image_start;	/**< The program's file-backed image: read whether present or not. */
 	uint64_t image_end;
 	uint64_t read_bytes;	/**< Bytes really read so far. */
@@ -41,6 +51,7 @@ struct ct_memory {
 /** Memory of a process. */
 struct ct_process_memory {
 	struct ct_memory memory; /**< First: the readers below get this. */
+	int pid;
 	int mem_fd;
 	int pagemap_fd;
 	uint64_t page_bytes;
@@ -58,6 +69,14 @@ void ct_process_memory_done(struct ct_process_memory *process);
  * @return 0; -EFAULT; -ESRCH; -EOVERFLOW when the bound is used up.
  */
 int ct_memory_read(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+
+/**
+ * Visit what is present of a range of whole pages, in order. Pages that are swapped out are counted, not visited.
+ *
+ * @return 0; what `visit` returned unless 0; -EOVERFLOW the range is larger than this kernel can tell of; -ESRCH.
+ */
+int ct_memory_each_present(struct ct_memory *memory, uint64_t start, uint64_t end, ct_stretch_visitor visit,
+			   void *opaque);
 
 /** Read one 64-bit word. @return as ct_memory_read(). */
 int ct_memory_read_word(struct ct_memory *memory, uint64_t address, uint64_t *ret_word);

@@ -6,6 +6,7 @@
 #include "memory/census.h"
 #include "memory/children.h"
 #include "memory/facts.h"
+#include "memory/frozen.h"
 #include "memory/heap.h"
 #include "memory/itab.h"
 #include "memory/layout.h"
@@ -24,6 +25,7 @@
 #define CT_SEEN_VIA_OUTER 0x0200 /**< Proven under its outer address (1.20's timerCtx). */
 #define CT_SEEN_IN_CALL 0x0400	 /**< Its creator or its cancel function has not returned yet. */
 #define CT_SEEN_YOUNG 0x0800	 /**< Made since the last collection, so its cancel function cannot have been collected. */
+#define CT_SEEN_GARBAGE 0x1000	 /**< Frozen: nothing reaches it. */
 
 /** A live, uncancelled object that looks like a context. */
 struct ct_candidate {
@@ -56,6 +58,7 @@ struct ct_census {
 	struct ct_span_view view;
 	struct ct_window window;
 	struct ct_children_reader children;
+	struct ct_freeze *freeze; /**< What is read is this copy; NULL: a process that runs. Borrowed. */
 };
 
 /** One reading. */
@@ -94,8 +97,17 @@ struct ct_candidate *ct_scan_note(struct ct_scan *scan, uint64_t address, uint16
 /** Deadline of a time.Time {wall, ext}: CLOCK_MONOTONIC, 0 without a monotonic reading. */
 uint64_t ct_scan_deadline(const struct ct_census *census, uint64_t wall, uint64_t ext);
 
+/**
+ * Is element `index` of the census's view alive: reached, in a frozen process; else allocated, as of the last
+ * collection?
+ */
+bool ct_scan_is_live(const struct ct_scan *scan, uint32_t index);
+
 /** Element sizes the passes need. */
 ct_sizes ct_scan_sizes(const struct ct_census *census);
+
+/** Frozen processes only: find what can be reached. @return 0 or negative errno. */
+int ct_scan_mark(struct ct_scan *scan);
 
 /** The passes. @return 0 or negative errno (the reading is worth nothing then). */
 int ct_scan_contexts(struct ct_scan *scan);

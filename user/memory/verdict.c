@@ -61,7 +61,9 @@ static void set_in_flux(struct ct_candidate *candidate)
 
 static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 {
-	if (candidate->flags & CT_SEEN_OWNED)
+	if (candidate->flags & CT_SEEN_GARBAGE)
+		candidate->seen.state = CT_OBSERVED_UNRETAINED;
+	else if (candidate->flags & CT_SEEN_OWNED)
 		candidate->seen.state = CT_OBSERVED_HELD;
 	else if (candidate->flags & CT_SEEN_REACHED)
 		candidate->seen.state = CT_OBSERVED_UNDECIDED;
@@ -76,15 +78,16 @@ static void set_state(struct ct_scan *scan, struct ct_candidate *candidate)
 }
 
 /* Is it still allocated, swept and not cancelled, now that everything else was read? */
-static void confirm(const struct ct_span_view *view, struct ct_candidate *candidate)
+static void confirm(struct ct_scan *scan, struct ct_candidate *candidate)
 {
+	const struct ct_span_view *view = &scan->census->view;
 	uint64_t offset = candidate->object - view->span.start;
 	uint32_t index = (uint32_t)(offset / view->span.element_bytes);
 
-	if (index >= view->span.elements || !ct_view_is_live(view, index) ||
+	if (index >= view->span.elements || !ct_scan_is_live(scan, index) ||
 	    ct_load64(view->data + (size_t)index * view->span.element_bytes + CT_CONTEXT_ERR))
 		candidate->seen.state = CT_OBSERVED_CANCELLED; // ended meanwhile: left out of the result
-	else if (!view->is_swept || !ct_view_has_survived(view, index)) // not survived: another one by now
+	else if (!scan->census->freeze && (!view->is_swept || !ct_view_has_survived(view, index)))
 		set_in_flux(candidate);
 }
 
@@ -114,7 +117,7 @@ static int confirm_lost(struct ct_scan *scan)
 		if (rc || !own)
 			set_in_flux(candidate);
 		else
-			confirm(&census->view, candidate);
+			confirm(scan, candidate);
 	}
 	return 0;
 }

@@ -56,6 +56,7 @@ static enum program program_of(uint64_t cookie)
 	case CT_ROLE_GO_CANCEL:
 	case CT_ROLE_GO_CANCEL_CLOSURE:
 	case CT_ROLE_GO_TASK_END:
+	case CT_ROLE_GO_EXIT:
 		return PROGRAM_GO_END;
 	case CT_ROLE_C_CREATE:
 	case CT_ROLE_C_REQUEST_BEGIN:
@@ -358,6 +359,11 @@ int ct_attach_try_kernel(struct ct_error *reterr)
 {
 	libbpf_set_print(print_nothing);
 	return ct_link_has_cookies() ? 0 : ct_kernel_refused(reterr);
+}
+
+bool ct_attach_is_held(const struct ct_attach *attach)
+{
+	return __atomic_load_n(&attach->skeleton->bss->ct_exits, __ATOMIC_ACQUIRE) != 0;
 }
 
 bool ct_attach_has_multi(void)

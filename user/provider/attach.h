@@ -69,6 +69,9 @@ int ct_attach_ring_fd(const struct ct_attach *attach);
 /** Descriptor of the counters, borrowed. For ct_source_live_new(). */
 int ct_attach_counters_fd(const struct ct_attach *attach);
 
+/** Is the process stopped where it is about to leave (CT_ROLE_GO_EXIT)? It stays so until it gets SIGCONT. */
+bool ct_attach_is_held(const struct ct_attach *attach);
+
 /** What it came to, borrowed. */
 const struct ct_attach_figures *ct_attach_figures(const struct ct_attach *attach);
 

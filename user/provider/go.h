@@ -31,6 +31,12 @@ bool ct_go_is_cancel_function(const char *name);
 int ct_go_plan_inlined(struct ct_binary *binary, struct ct_plan *plan);
 
 /**
+ * Add where the program leaves, so that it can be held there. For whoever will let it go again: `run`.
+ * @return 0 or -ENOMEM; a place that is not found is a refusal.
+ */
+int ct_go_plan_exit(struct ct_binary *binary, struct ct_plan *plan);
+
+/**
  * What the kernel side must know: types, ranges of callers, offsets, the zero of the process's clock.
  *
  * @param plan  Where missing facts are noted.

@@ -79,6 +79,10 @@ static void write_quality(struct ct_json *json, const struct ct_snapshot *snapsh
 	ct_json_number(json, "refused", ct_refused(snapshot));
 	ct_json_number(json, "scans", totals->scans);
 	ct_json_number(json, "failed_scans", totals->failed_scans);
+	if (totals->paused_ns)
+		ct_json_seconds(json, "paused_s", totals->paused_ns);
+	else
+		ct_json_null(json, "paused_s");
 	ct_json_number(json, "suppressed", snapshot->findings->suppressed);
 	ct_json_close(json, '}');
 }

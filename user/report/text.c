@@ -227,15 +227,34 @@ static void add_watch(const struct ct_snapshot *snapshot, struct ct_text *text, 
 	add_quality(snapshot, part);
 }
 
+/* "; the program stood still for 0.11 s" */
+static void add_pause(const struct ct_snapshot *snapshot, struct ct_text *text, struct ct_text *part)
+{
+	uint64_t paused_ns = ct_tree_totals(snapshot->tree)->paused_ns;
+
+	if (!paused_ns)
+		return;
+	ct_text_add(part, ";");
+	add_part(text, LABEL_INDENT, part);
+	ct_text_add(part, " the program stood still for ");
+	ct_text_add_duration(part, paused_ns);
+}
+
 /* "  memory read 2 times in 1.2 s: complete" */
 static void add_readings(const struct ct_snapshot *snapshot, struct ct_text *part)
 {
 	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);
 
+	uint64_t readings = totals->scans + totals->failed_scans;
+
 	ct_text_add(part, "  memory read ");
-	ct_text_add_grouped(part, totals->scans + totals->failed_scans);
-	ct_text_add(part, " times in ");
-	ct_text_add_duration(part, ct_window_duration(snapshot));
+	if (readings != 1) {
+		ct_text_add_grouped(part, readings);
+		ct_text_add(part, " times in ");
+		ct_text_add_duration(part, ct_window_duration(snapshot));
+	} else {
+		ct_text_add(part, "once");
+	}
 	if (totals->failed_scans) {
 		ct_text_add(part, ", ");
 		ct_text_add_grouped(part, totals->failed_scans);
@@ -260,6 +279,7 @@ static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 		add_readings(snapshot, &part);
 	else
 		add_watch(snapshot, text, &part);
+	add_pause(snapshot, text, &part);
 	add_part(text, LABEL_INDENT, &part);
 	ct_text_add(text, "\n");
 	ct_text_done(&part);

@@ -73,6 +73,7 @@ struct ct_told {
 /* Memory's word. */
 struct ct_scans {
 	uint32_t scan; /* being told now; 0 none */
+	bool is_stopped; /* the target stood still for it */
 	uint64_t began_ns;
 	struct {
 		uint64_t began_ns;

@@ -2,7 +2,8 @@
 /*
  * Memory's word on contexts: SCAN_BEGIN, OBSERVED, SCAN_END.
  *
- * Only what differs from the stream is told, so what a complete scan does not mention is held. "Lost" takes two scans.
+ * Only what differs from the stream is told, so what a complete scan does not mention is held. "Lost" takes two scans, or
+ * one for which the target stood still: nothing was in the middle of anything then, and no collection is waited for.
  * "Undecided" holds for the scan that said it; the list of the contexts told so is walked by the next one.
  */
 #include "tree/private.h"
@@ -54,6 +55,7 @@ int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, cons
 	(void)ret_context;
 	tree->scans.scan = event->scan->scan;
 	tree->scans.began_ns = event->scan->began_ns;
+	tree->scans.is_stopped = event->header->flags & CT_SCAN_STOPPED;
 	if (event->header->flags & CT_SCAN_COMPLETE)
 		untell(tree); // one that could not read everything tells nothing new
 	return 0;
@@ -81,7 +83,8 @@ static void observe_lost(struct ct_tree *tree, uint32_t index)
 	context->state &= (uint16_t)~CT_CONTEXT_UNRETAINED;
 	if (context->state & CT_CONTEXT_LOST)
 		return;
-	if (context->state & CT_CONTEXT_LOST_ONCE && !(context->state & CT_CONTEXT_FRESH) && is_apart(tree)) {
+	if (tree->scans.is_stopped ||
+	    (context->state & CT_CONTEXT_LOST_ONCE && !(context->state & CT_CONTEXT_FRESH) && is_apart(tree))) {
 		context->state &= (uint16_t)~CT_CONTEXT_LOST_ONCE;
 		context->state |= CT_CONTEXT_LOST;
 		return;
@@ -272,6 +275,14 @@ static void learn_collections(struct ct_tree *tree, const struct ct_event_scan *
 	scans->history[0].collections = scan->collections;
 }
 
+/* What could be reached was followed, so it is as if a collection had just ended. */
+static void learn_stopped(struct ct_tree *tree, uint64_t began_ns)
+{
+	tree->window.stopped_ns = began_ns;
+	if (began_ns > tree->window.collected_before_ns)
+		tree->window.collected_before_ns = began_ns;
+}
+
 int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_scan *scan = event->scan;
@@ -288,6 +299,7 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 			return -ENOMEM;
 	}
 	tree->scans.scan = 0;
+	tree->totals.paused_ns += scan->paused_ns;
 	if (!(scan->header.flags & CT_SCAN_COMPLETE)) {
 		tree->totals.failed_scans++;
 		return 0;
@@ -296,5 +308,7 @@ int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const 
 	tree->window.has_torn_scan |= scan->header.flags & CT_SCAN_TORN;
 	tree->window.last_scan_ns = scan->began_ns;
 	learn_collections(tree, scan);
+	if (scan->header.flags & CT_SCAN_STOPPED)
+		learn_stopped(tree, scan->began_ns);
 	return 0;
 }

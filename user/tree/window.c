@@ -105,6 +105,7 @@ int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const stru
 	ct_census_groups_forget(tree);
 	tree->scans.history_count = 0;
 	tree->window.last_scan_ns = 0;
+	tree->window.stopped_ns = 0;
 	tree->window.collected_before_ns = 0;
 	tree->window.last_collection_ns = 0;
 	return 0;

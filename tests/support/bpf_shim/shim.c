@@ -69,6 +69,20 @@ long shim_read_user(void *to, uint32_t bytes, const void *from)
 	return -EFAULT;
 }
 
+uint64_t shim_uid_gid(void)
+{
+	return shim.user | (uint64_t)shim.user << 32;
+}
+
+long shim_send_signal(uint32_t number)
+{
+	if (shim.fail_signal)
+		return -1;
+	shim.signals++;
+	shim.signal = number;
+	return 0;
+}
+
 uint64_t shim_pid_tgid(void)
 {
 	return (uint64_t)shim.process << 32 | shim.thread;

@@ -27,6 +27,10 @@ struct shim {
 	uint64_t fail_read; /**< The read of this number fails, from 1; 0 none. */
 	uint64_t ring_bytes; /**< Size of the ring; 0: as declared. */
 	uint64_t wake_ups;
+	uint32_t user;	     /**< Real uid of who runs. */
+	uint32_t signals;    /**< Sent to the process so far. */
+	uint32_t signal;     /**< The last one. */
+	bool fail_signal;    /**< It cannot be sent. */
 };
 extern struct shim shim;
 
@@ -72,6 +76,8 @@ void shim_ring_discard(void *event, uint64_t flags);
 uint64_t shim_ring_query(uint64_t what);
 long shim_read_user(void *to, uint32_t bytes, const void *from);
 uint64_t shim_pid_tgid(void);
+uint64_t shim_uid_gid(void);
+long shim_send_signal(uint32_t number);
 uint32_t shim_cpu(void);
 uint64_t shim_cookie(const void *regs);
 uint64_t shim_time_ns(void);

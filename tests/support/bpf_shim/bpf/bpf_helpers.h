@@ -38,6 +38,8 @@
 
 #define bpf_probe_read_user(to, bytes, from) shim_read_user(to, bytes, from)
 #define bpf_get_current_pid_tgid()	     shim_pid_tgid()
+#define bpf_get_current_uid_gid()	     shim_uid_gid()
+#define bpf_send_signal(number)		     shim_send_signal(number)
 #define bpf_get_smp_processor_id()	     shim_cpu()
 #define bpf_get_attach_cookie(regs)	     shim_cookie(regs)
 #define bpf_tail_call(regs, map, index)	     ((void)(regs))
