@@ -2,6 +2,7 @@
 # The memory room, and the tool that prints one reading of a process.
 add_executable(census_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/census_tool.c)
 target_link_libraries(census_tool PRIVATE ctxtrace_probe)
+ctxtrace_unit(memory_facts ctxtrace_probe)
 ctxtrace_unit(memory_image ctxtrace_probe)
 target_include_directories(test_memory_image PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 ctxtrace_unit(memory_census ctxtrace_probe)
