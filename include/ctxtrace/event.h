@@ -203,6 +203,8 @@ enum ct_runtime {
 
 /** Flag of TARGET: it has no symbol table. */
 #define CT_TARGET_STRIPPED 0x01
+/** Flag of TARGET: a release newer than the known ones; its layout was verified by structure. */
+#define CT_TARGET_UNKNOWN_RELEASE 0x02
 
 /** Flag of RULES: the user chose `min_age_ns`. Else a proof made while the target stood still does not wait for it. */
 #define CT_RULES_AGE_CHOSEN 0x01
@@ -460,7 +462,7 @@ struct ct_event_memory {
 	CT_FACT(TYPES, 5, "types")		    /* type descriptors: begin, end */                   \
 	CT_FACT(TEXT, 6, "text")		    /* code: begin, end */                               \
 	CT_FACT(IMAGE, 7, "image")		    /* file-backed image: begin, end */                  \
-	CT_FACT(TODO, 8, "todo")		    /* data pointer of context.TODO(), up to Go 1.20 */  \
+	CT_FACT(TODO, 8, "todo")		    /* address of context.todo, up to Go 1.20 */	    \
 	CT_FACT(TIME_BASE, 9, "time_base")	    /* CLOCK_MONOTONIC at the process's own zero */      \
 	CT_FACT(INLINED_CREATORS, 10, "inlined_creators") /* 1: creators were inlined */                 \
 	CT_FACT(CLOSURE, 11, "closure")		    /* code address, enum ct_closure_role; many */       \

@@ -168,6 +168,7 @@ struct ct_window {
 	uint32_t pid;
 	uint8_t runtime;
 	bool is_stripped;
+	bool is_unknown_release; /**< Newer than the known ones: its layout was verified by structure. */
 	bool has_begun;
 	bool has_ended;
 	bool is_target_gone; /**< It exited, whatever ended the window: all tasks are gone, and that says nothing. */

@@ -78,6 +78,49 @@ def trimmed():
     exact(DEFAULT, STRIPPED)
 
 
+def renamed(version, new):
+    """A copy of the target whose build information names another release of the same length."""
+    content = pathlib.Path(build("./census_leaks", version)).read_bytes()
+    at = content.index(b"go" + version.encode(), content.index(b"\xff Go buildinf:\x08\x02"))
+    check(len(new) == len(version), f"{new} is longer or shorter than {version}")
+    directory = tempfile.TemporaryDirectory()
+    copy = pathlib.Path(directory.name) / "renamed"
+    copy.write_bytes(content[:at + 2] + new.encode() + content[at + 2 + len(version):])
+    copy.chmod(0o755)
+    return directory, copy
+
+
+@case("unknown_release")
+def unknown_release():
+    """One newer than the tables is judged when its memory proves the newest known layout; never under probes."""
+    need_memory()
+    for version in (DEFAULT, VERSIONS["1.27"]):
+        directory, copy = renamed(version, "1.28.0")
+        with directory, Leaks([copy]) as target:
+            report = json.loads(run("census", "-p", target.pid, "-f", "json").stdout)
+            text = run("census", "-p", target.pid).stdout
+            expect_truth(report, target.truth)
+            check(report["target"]["layout"] == "verified by structure", f"target: {report['target']}")
+            check("go1.28.0, unknown, layout verified" in text.splitlines()[0], text)
+            check(max(map(len, text.splitlines())) <= 100, "a line is longer than 100 columns")
+            done = run("-p", target.pid, "-d", "1s", status=3)
+            check("go1.28.0" in done.stderr and "census" in done.stderr, done.stderr)
+
+
+@case("unknown_release_refused")
+def unknown_release_refused():
+    """One whose memory is laid out differently, or shows nothing to verify with, is refused in one sentence."""
+    need_memory()
+    for version, new in ((VERSIONS["1.21"], "1.28.00"), (VERSIONS["1.23"], "1.28.00"), (VERSIONS["1.24"], "1.28.00"),
+                         (VERSIONS["1.25"], "1.28.0")):
+        directory, copy = renamed(version, new)
+        with directory, Leaks([copy]) as target:
+            done = run("census", "-p", target.pid, status=3)
+        note(f"{version} as {new}: {done.stderr.strip()}")
+        check(not done.stdout, done.stdout[:300])
+        check(len(done.stderr.splitlines()) == 1 and "not known" in done.stderr, f"{version}: {done.stderr}")
+
+
 @case("unprivileged")
 def unprivileged():
     """The target's own user may, where the kernel's ptrace rules let it; anybody else is refused with a remedy."""

@@ -157,6 +157,9 @@ def damaged():
         check(not done.stdout and len(done.stderr.splitlines()) == 1 and "damaged" in done.stderr, done.stderr)
 
         first = [event for event in events(kept) if type_of(event) == MEMORY and scan_of(event) == 1]
+        # what was read again is kept again, and answers for what is missing
+        places = [event[16:32] for event in first]
+        first = [event for event in first if places.count(event[16:32]) == 1]
         check(len(first) > 10, f"{len(first)} stretches of memory")
         for missing in (first[0], first[len(first) // 2]):
             rewrite(kept, changed, lambda event, missing=missing: None if event == missing else event)

@@ -84,6 +84,14 @@ static void put_types(struct go_heap *process, unsigned int minor)
 	}
 }
 
+#define LIVE 16 /* elements of each span, its first ones */
+
+/* spanclass: the number of the size class (src/runtime/sizeclasses.go), and a bit for spans without pointers. */
+static uint8_t span_class(uint8_t bytes)
+{
+	return (uint8_t)(2 * (bytes <= 32 ? bytes / 8 : 2 + bytes / 16));
+}
+
 /* Spans of one page: contexts, contexts with timers, closures of 16 and 32 bytes, value contexts. */
 static void put_spans(struct go_heap *process)
 {
@@ -100,10 +108,12 @@ static void put_spans(struct go_heap *process)
 		fake_put(header + layout->free_index, 2, layout->count_bytes);
 		fake_put(header + layout->alloc_bits, GO_HEAP_BITS + 64 * i, 8);
 		fake_put(header + layout->sweepgen, SWEEPGEN, 4);
+		fake_put(header + layout->state - 3, LIVE, 2); // mspan.allocCount
+		header[layout->state - 1] = span_class(sizes[i]);
 		header[layout->state] = 1;
 		fake_put(header + layout->element_bytes, sizes[i], 8);
 		put(process, GO_HEAP_ARENA_INFO + layout->arena_spans + 8 * i, GO_HEAP_HEADERS + 160 * i);
-		fake_put(process->bits + 64 * i, 0xffff, 2); // the first 16 elements live
+		fake_put(process->bits + 64 * i, (1u << LIVE) - 1, 2);
 	}
 }
 

@@ -7,3 +7,11 @@ target_include_directories(test_memory_image PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
 ctxtrace_unit(memory_census ctxtrace_probe)
 target_sources(test_memory_census PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support/go_heap.c)
 target_include_directories(test_memory_census PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
+
+# The layout tables against what compilers say.
+add_executable(layout_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/layout_tool.c)
+target_link_libraries(layout_tool PRIVATE ctxtrace_probe)
+
+# Wrong layouts, on a live program.
+add_executable(shift_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/shift_tool.c)
+target_link_libraries(shift_tool PRIVATE ctxtrace_probe)

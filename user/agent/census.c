@@ -73,6 +73,9 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 			rc = -ESRCH;
 		if (!rc)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, nothing_to_drain, live);
+		if (!rc && live->scanner.is_refused)
+			return ct_error_set(reterr, -EOPNOTSUPP, "cannot judge process %d: %s",
+					    (int)ct_target_pid(live->target), live->scanner.reason);
 	}
 	if (rc == -ESRCH)
 		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",

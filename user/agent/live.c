@@ -25,6 +25,14 @@ static size_t points_of(const struct ct_live *live)
 	return points;
 }
 
+static uint8_t target_flags(const struct ct_live *live)
+{
+	bool is_unknown = live->scanner.census && !ct_census_is_known_release(live->scanner.census);
+
+	return (uint8_t)((ct_target_is_stripped(live->target) ? CT_TARGET_STRIPPED : 0) |
+			 (is_unknown ? CT_TARGET_UNKNOWN_RELEASE : 0));
+}
+
 /* Events made in user space before the window opens: who is watched, and through which providers. */
 static int push_target(struct ct_live *live)
 {
@@ -45,7 +53,7 @@ static int push_target(struct ct_live *live)
 	block.event = (struct ct_event_target){
 		.header = { .time_ns = ct_clock_ns(),
 			    .type = CT_EVENT_TARGET,
-			    .flags = ct_target_is_stripped(live->target) ? CT_TARGET_STRIPPED : 0 },
+			    .flags = target_flags(live) },
 		.pid = (uint32_t)ct_target_pid(live->target),
 		.runtime = (uint8_t)live->config.runtime,
 		.start_time_ns = ct_target_start_time(live->target),

@@ -298,6 +298,7 @@ static int tell(struct reading *reading, uint64_t lost)
 	scanner->scans++;
 	scanner->began_ns = reading->result.began_ns;
 	scanner->is_suspicious = false;
+	scanner->is_refused = reading->result.is_refused;
 	memcpy(scanner->reason, reading->result.reason, sizeof(scanner->reason));
 	push_bracket(reading, CT_EVENT_SCAN_BEGIN);
 	if (reading->result.is_complete) {

@@ -32,6 +32,7 @@ struct ct_scanner {
 	bool has_told;		  /**< What is older than the attach was told. */
 	bool has_no_stream; /**< A census: what is told is all there is. */
 	bool is_suspicious; /**< The last scan found something lost that is not proven yet. */
+	bool is_refused;    /**< The last scan found another layout than this release has, or none proven. */
 	char reason[160];   /**< Why the last scan was incomplete, or empty. */
 };
 

@@ -172,7 +172,7 @@ static int begin(struct ct_census *census, struct ct_census_facts *facts, struct
 {
 	census->facts = *facts;
 	*facts = (struct ct_census_facts){ 0 };
-	if (census->facts.minor > UINT8_MAX || ct_go_layout_find((unsigned int)census->facts.minor, &census->layout))
+	if (ct_go_layout_try(census->facts.minor, &census->layout))
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: the memory layout of Go 1.%llu is not known",
 				    (unsigned long long)census->facts.minor);
 	census->memory = memory;
@@ -227,6 +227,11 @@ int ct_census_new(int pid, struct ct_binary *binary, uint64_t load_bias, uint64_
 	else
 		*ret_census = census;
 	return rc;
+}
+
+bool ct_census_is_known_release(const struct ct_census *census)
+{
+	return census->c_library || ct_go_minor_is_known(census->facts.minor);
 }
 
 int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr)
@@ -335,16 +340,43 @@ static void take_result(struct ct_scan *scan, struct ct_census_result *result)
 		qsort(result->contexts, count, sizeof(*contexts), by_address);
 }
 
+/* Nothing of what was read is told. */
+static void refuse(struct ct_scan *scan, const char *why)
+{
+	unsigned int minor = (unsigned int)scan->census->facts.minor;
+
+	scan->is_complete = true; // this is the reason that counts
+	scan->is_refused = true;
+	scan->count = 0;
+	if (ct_go_minor_is_known(minor))
+		ct_scan_incomplete(scan, "this memory is not laid out like that of Go 1.%u: %s", minor, why);
+	else
+		ct_scan_incomplete(scan, "the layout of this Go release is not known, and that of 1.%u is not proven: %s",
+				   CT_GO_MINOR_NEWEST, why);
+}
+
+static void verify(struct ct_scan *scan)
+{
+	uint64_t unread = scan->census->heap.unread_spans;
+	char why[CT_REASON_BYTES];
+
+	if (unread)
+		ct_scan_incomplete(scan, "%llu spans in use could not be read", (unsigned long long)unread);
+	if (!ct_scan_verify(scan, why, sizeof(why)))
+		refuse(scan, why);
+}
+
 static int load_heap(struct ct_scan *scan)
 {
 	struct ct_census *census = scan->census;
 	int rc = ct_heap_load(&census->heap, ct_scan_sizes(census));
 
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN && ct_go_minor_is_known(census->facts.minor))
 		ct_scan_incomplete(scan, "the program has not set up its heap yet");
+	else if (rc == -EAGAIN)
+		refuse(scan, "its heap is empty");
 	else if (rc == -EPROTO || rc == -EFAULT)
-		ct_scan_incomplete(scan, "the heap does not look like that of Go 1.%u",
-				   (unsigned int)census->facts.minor);
+		refuse(scan, "its heap was not found where it should be");
 	else if (rc == -EOVERFLOW)
 		ct_scan_incomplete(scan, "the heap is larger than a census goes");
 	else
@@ -400,6 +432,8 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	rc = load_heap(&scan);
 	if (!rc)
 		rc = run_passes(&scan);
+	if (!rc && !memory->is_spent)
+		verify(&scan);
 	rc = give_up(&scan, rc);
 	free(scan.outers);
 	free(scan.slots);
@@ -412,6 +446,7 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 		ct_scan_incomplete(&scan, "%llu pages are swapped out",
 				   (unsigned long long)(memory->swapped_pages - swapped));
 	result.is_complete = scan.is_complete;
+	result.is_refused = scan.is_refused;
 	result.collections = census->heap.sweepgen / 2;
 	result.read_bytes = freeze ? freeze->copy.bytes : memory->read_bytes - bytes;
 	result.is_stopped = freeze != NULL;

@@ -46,6 +46,7 @@ struct ct_census_result {
 	uint64_t read_bytes;
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
 	uint32_t lost;	      /**< Contexts in state LOST. */
+	bool is_refused;      /**< The memory contradicts the layout, or has not proven an unknown one: nothing is told. */
 	uint64_t paused_ns;  /**< How long the target stood still for it; 0 it ran. */
 	bool is_stopped;     /**< The target stood still: this reading is a proof by itself. */
 	bool is_torn;	      /**< A children map changed while it was read: contexts may be missing. */
@@ -81,6 +82,9 @@ int ct_census_over(struct ct_census_facts *facts, struct ct_memory *memory, stru
  * @param address  Of the library's constant in the process (ctxtrace/context_census.h).
  */
 int ct_census_new_c(int pid, uint64_t address, struct ct_census **ret_census, struct ct_error *reterr);
+
+/** Is the release one of the known ones? Else the newest known layout is tried, and verified in each reading. */
+bool ct_census_is_known_release(const struct ct_census *census);
 
 /** What it knows of the program. Borrowed. */
 const struct ct_census_facts *ct_census_facts(const struct ct_census *census);

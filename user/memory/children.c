@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/children.h"
 
+#include "memory/layout.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -87,8 +89,8 @@ static int read_buckets(struct ct_children_reader *reader, uint64_t address, uin
 static int read_classic(struct ct_children_reader *reader, const uint8_t *hmap, ct_child_visitor visit, void *opaque,
 			uint64_t *used)
 {
-	uint64_t buckets = ct_load64(hmap + 16), old = ct_load64(hmap + 24);
-	unsigned int log2 = hmap[9];
+	uint64_t buckets = ct_load64(hmap + CT_HMAP_BUCKETS), old = ct_load64(hmap + CT_HMAP_OLD_BUCKETS);
+	unsigned int log2 = hmap[CT_HMAP_B];
 	int rc;
 
 	if (log2 > 36)
@@ -97,7 +99,7 @@ static int read_classic(struct ct_children_reader *reader, const uint8_t *hmap, 
 	if (rc || !old)
 		return rc;
 	// growing: what was not moved yet is still in the old buckets
-	if (!(hmap[8] & HMAP_SAME_SIZE_GROW)) {
+	if (!(hmap[CT_HMAP_FLAGS] & HMAP_SAME_SIZE_GROW)) {
 		if (!log2)
 			return -EAGAIN;
 		log2--;
@@ -129,7 +131,7 @@ static int read_table(struct ct_children_reader *reader, uint64_t address, ct_ch
 {
 	uint8_t table[TABLE_BYTES] = { 0 };
 	int rc = ct_window_read(&reader->headers, reader->memory, address, table, sizeof(table));
-	uint64_t groups = ct_load64(table + 16), mask = ct_load64(table + 24);
+	uint64_t groups = ct_load64(table + CT_SWISS_TABLE_GROUPS), mask = ct_load64(table + CT_SWISS_TABLE_MASK);
 
 	if (!rc && mask >= TABLE_GROUPS_MAX)
 		rc = -EAGAIN;
@@ -141,7 +143,8 @@ static int read_table(struct ct_children_reader *reader, uint64_t address, ct_ch
 static int read_swiss(struct ct_children_reader *reader, const uint8_t *map, ct_child_visitor visit, void *opaque,
 		      uint64_t *used)
 {
-	uint64_t directory = ct_load64(map + 16), length = ct_load64(map + 24), previous = 0;
+	uint64_t directory = ct_load64(map + CT_SWISS_DIRECTORY), previous = 0,
+		 length = ct_load64(map + CT_SWISS_DIRECTORY_LENGTH);
 	int rc = 0;
 
 	if (!length)
@@ -172,7 +175,7 @@ int ct_children_read(struct ct_children_reader *reader, uint64_t map, ct_child_v
 		return rc;
 	rc = reader->has_swiss_maps ? read_swiss(reader, header, visit, opaque, &used) :
 				      read_classic(reader, header, visit, opaque, &used);
-	if (!rc && used != ct_load64(header))
+	if (!rc && used != ct_load64(header + (reader->has_swiss_maps ? CT_SWISS_USED : CT_HMAP_COUNT)))
 		rc = -EAGAIN;
 	if (!rc)
 		rc = ct_memory_read_word(reader->memory, map, &after);

@@ -135,6 +135,26 @@ static int collect_outers(struct ct_scan *scan)
 	return rc;
 }
 
+/* Freed or reused since the spans were listed: what it held is gone. Else what it holds is unknown. */
+static void weigh_unread(struct ct_scan *scan, const struct ct_span *span)
+{
+	if (!ct_heap_is_current(&scan->census->heap, span))
+		return;
+	scan->evidence.odd_counted++;
+	ct_scan_incomplete(scan, "a span of %u-byte objects could not be read", span->element_bytes);
+}
+
+/* A full span is full whatever the layout: only others tell. */
+static void weigh_count(struct ct_scan *scan)
+{
+	const struct ct_span_view *view = &scan->census->view;
+
+	if (view->is_counted && view->live == view->span.elements)
+		return;
+	scan->evidence.counted += view->is_counted;
+	scan->evidence.odd_counted += !view->is_counted;
+}
+
 /* Run `collect` over every span of these sizes. A span that changes while it is read is in use: try it again. */
 static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct ct_scan *scan))
 {
@@ -147,10 +167,14 @@ static int each_span(struct ct_scan *scan, ct_sizes sizes, int (*collect)(struct
 			continue;
 		for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++)
 			rc = ct_heap_view(heap, &heap->spans[i], &scan->census->view);
-		if (rc == -EAGAIN)
-			continue; // freed or reused since the spans were listed: what it held is gone
-		if (!rc)
+		if (rc == -EAGAIN) {
+			weigh_unread(scan, &heap->spans[i]);
+			continue;
+		}
+		if (!rc) {
+			weigh_count(scan);
 			rc = collect(scan);
+		}
 		if (rc)
 			return rc;
 		if (i % BREATHE_SPANS == 0)
@@ -188,12 +212,22 @@ static void note_holders(struct ct_scan *scan, const uint8_t *object, size_t wor
 	}
 }
 
+static uint8_t kind_of(enum ct_closure_role role)
+{
+	return role == CT_CLOSURE_DEADLINE   ? CT_KIND_DEADLINE :
+	       role == CT_CLOSURE_AFTER_FUNC ? CT_KIND_AFTER_FUNC :
+					       CT_KIND_CANCEL;
+}
+
 static void note_owner(struct ct_scan *scan, enum ct_closure_role role, uint64_t address)
 {
 	struct ct_candidate *candidate = ct_scan_note(scan, address, CT_SEEN_OWNED);
 
 	if (!candidate)
+		ct_weigh_size(scan, &scan->evidence.owned, address, kind_of(role));
+	if (!candidate)
 		return;
+	scan->evidence.owners++;
 	if (role == CT_CLOSURE_DEADLINE)
 		candidate->seen.kind = CT_KIND_DEADLINE;
 	else if (role == CT_CLOSURE_AFTER_FUNC)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GUESSES_MAX 256
 
@@ -43,13 +44,18 @@ static bool has_inlined_creators(struct ct_binary *binary)
 }
 
 /* Up to 1.20 Background and TODO are of one type. */
-static void take_todo(struct ct_census_facts *facts, struct ct_binary *binary)
+static void take_todo(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias)
 {
-	uint64_t address, bytes, word;
+	uint64_t background, todo;
 
-	if (facts->minor <= 20 && !ct_binary_data_symbol(binary, "context.todo", &address, &bytes) &&
-	    !ct_binary_read(binary, address, &word, sizeof(word)))
-		facts->todo = word;
+	if (facts->minor <= 20 && !ct_locate_roots(binary, &background, &todo))
+		facts->todo = todo + load_bias;
+}
+
+/* Between two releases ("devel go1.27-0a1b2c3") anything may lie anywhere: as unknown as one to come. */
+static uint64_t release_of(const struct ct_go_version *version)
+{
+	return strncmp(version->text, "go1.", 4) ? CT_GO_MINOR_NEWEST + 1 : version->minor;
 }
 
 int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias,
@@ -61,21 +67,22 @@ int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary
 
 	if (rc)
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: this is not a Go program whose version can be read");
-	facts->minor = version.minor;
-	if (ct_go_layout_find(version.minor, &layout))
-		return ct_error_set(reterr, -EOPNOTSUPP, "census: the memory layout of %s is not known (1.17 to 1.27 are)",
-				    version.text);
+	facts->minor = release_of(&version);
+	if (ct_go_layout_try(facts->minor, &layout))
+		return ct_error_set(reterr, -EOPNOTSUPP,
+				    "census: the memory layout of %s is not known: Go 1.%u is the oldest that is",
+				    version.text, CT_GO_MINOR_OLDEST);
 	if (take_module(facts, binary, load_bias))
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: no module data found in this %s program", version.text);
 	rc = ct_locate_heap(binary, &facts->mheap);
 	if (rc)
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: the heap of this %s program was not found", version.text);
 	facts->mheap += load_bias;
-	rc = ct_closures_load(&facts->closures, binary, version.minor, load_bias);
+	rc = ct_closures_load(&facts->closures, binary, (unsigned int)facts->minor, load_bias);
 	if (rc)
 		return ct_error_set(reterr, rc, "census: the functions of this %s program cannot be read", version.text);
 	facts->has_inlined_creators = has_inlined_creators(binary);
-	take_todo(facts, binary);
+	take_todo(facts, binary, load_bias);
 	rc = ct_locate_allgs(facts, binary, load_bias);
 	return rc == -ENOMEM ? rc : 0; // without goroutines every scan says that it is incomplete
 }

@@ -25,7 +25,7 @@ struct ct_census_facts {
 	uint64_t types, etypes; /**< Type descriptors. */
 	uint64_t text, etext;
 	uint64_t image_start, image_end; /**< The program's file-backed image. */
-	uint64_t todo;	       /**< Up to 1.20: data pointer of context.TODO(), 0 unknown. */
+	uint64_t todo;	       /**< Up to 1.20: address of the variable context.todo, 0 unknown. */
 	uint64_t time_base_ns; /**< CLOCK_MONOTONIC at the process's own monotonic zero, 0 unknown. */
 	uint64_t has_inlined_creators; /**< 0 or 1. */
 	struct ct_closures closures;

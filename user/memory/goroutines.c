@@ -255,6 +255,71 @@ static bool has_stack(const struct ct_scan *scan, const uint8_t *g)
 	return status != CT_GOROUTINE_IDLE && status != CT_GOROUTINE_DEAD && ct_load64(g + CT_G_STACK_HIGH);
 }
 
+/* src/runtime/runtime2.go: _Gleaked, the last status of Go 1.26 */
+#define STATUS_LAST 10
+
+static bool is_code(const struct ct_census *census, uint64_t address)
+{
+	return address >= census->facts.text && address < census->facts.etext;
+}
+
+/* Functions are aligned (funcAlign in src/cmd/link/internal/amd64/l.go and arm64/l.go), return addresses rarely are. */
+#if defined(__x86_64__)
+#define ENTRY_ALIGN 32
+#else
+#define ENTRY_ALIGN 16
+#endif
+
+/* Do the words of a goroutine fit together? The entry of one made for a foreign thread is not set. */
+static bool is_sound(const struct ct_census *census, const uint8_t *g)
+{
+	const struct ct_goroutine_layout *layout = census->layout.goroutine;
+	uint64_t entry = ct_load64(g + layout->start_pc), goid = ct_load64(g + layout->goid);
+
+	return ct_goroutine_status(layout, g) <= STATUS_LAST && goid && goid < UINT64_C(1) << 48 &&
+	       ct_load64(g + CT_G_STACK_LOW) < ct_load64(g + CT_G_STACK_HIGH) &&
+	       (!entry || (is_code(census, entry) && entry % ENTRY_ALIGN == 0));
+}
+
+static bool has_frame(const struct ct_census *census, const uint8_t *g)
+{
+	uint64_t frame = ct_load64(g + census->layout.goroutine->sched_bp);
+
+	return frame >= ct_load64(g + CT_G_STACK_LOW) && frame < ct_load64(g + CT_G_STACK_HIGH) && frame % 8 == 0 &&
+	       is_code(census, ct_load64(g + CT_G_SCHED_PC));
+}
+
+static void weigh(struct ct_scan *scan, const uint8_t *g)
+{
+	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
+	bool sound = is_sound(scan->census, g);
+
+	scan->evidence.goroutines += sound;
+	scan->evidence.odd_goroutines += !sound;
+	scan->evidence.whole_goroutines += sound && ct_load64(g + layout->start_pc);
+	if (ct_goroutine_status(layout, g) != CT_GOROUTINE_WAITING)
+		return;
+	if (has_frame(scan->census, g))
+		scan->evidence.waiting++;
+	else
+		scan->evidence.odd_waiting++;
+}
+
+/* The first goroutine a program makes runs main; all are dead, not idle, before they are listed (runtime/proc.go). */
+static void weigh_listed(struct ct_scan *scan, const uint8_t *g, bool is_first)
+{
+	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
+	uint32_t status = ct_goroutine_status(layout, g);
+
+	if (is_first && status != CT_GOROUTINE_DEAD)
+		scan->evidence.has_odd_main = ct_load64(g + layout->goid) != 1 || !is_sound(scan->census, g) ||
+					      !ct_load64(g + layout->start_pc);
+	if (has_stack(scan, g))
+		weigh(scan, g);
+	else
+		scan->evidence.odd_goroutines += status == CT_GOROUTINE_IDLE;
+}
+
 int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
 			   void *opaque)
 {
@@ -266,6 +331,8 @@ int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *sc
 	for (uint64_t i = 0; i < count && !rc; i++) {
 		rc = goroutines[i] % 8 ? -EPROTO :
 					 ct_window_read(&window, scan->memory, goroutines[i], g, sizeof(g));
+		if (!rc)
+			weigh_listed(scan, g, !i);
 		if (!rc && has_stack(scan, g))
 			rc = visit(scan, g, opaque);
 		if (i % BREATHE == 0)

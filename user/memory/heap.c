@@ -10,13 +10,12 @@
 #define SPANS_MAX (UINT32_C(1) << 24)
 #define TABLE_CHUNK 512 /* entries of the arena table read at once: one page */
 
-/* runtime.mSpanInUse, runtime.mSpanManual (stacks, and work buffers of the collector) */
+/* src/runtime/mheap.go: mSpanInUse, mSpanManual */
 #define SPAN_IN_USE 1
 #define SPAN_MANUAL 2
 
-/* mspan fields that never moved */
-#define SPAN_START 24
-#define SPAN_PAGES 32
+/* mspan.allocCount, spanclass, state lie side by side in every release: two bytes, one, one. */
+#define ALLOCATED_BEFORE_STATE 3
 
 static uint64_t arena_index(uint64_t address)
 {
@@ -32,11 +31,11 @@ static uint64_t arena_address(uint64_t index)
  * inside (src/runtime/mheap.go, spanClass). */
 static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
 {
-	uint64_t pages = ct_load64(header + SPAN_PAGES);
+	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
 	uint64_t elements = ct_load(header + layout->elements, layout->count_bytes);
 	uint64_t free_index = ct_load(header + layout->free_index, layout->count_bytes);
 
-	span->start = ct_load64(header + SPAN_START);
+	span->start = ct_load64(header + CT_SPAN_START);
 	span->element_bytes = ct_load64(header + layout->element_bytes);
 	if (header[layout->state] != SPAN_IN_USE || !span->element_bytes || span->element_bytes % 8 ||
 	    span->start % CT_GO_PAGE_BYTES || !pages || pages > SPAN_PAGES_MAX)
@@ -48,16 +47,39 @@ static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header
 	span->elements = (uint32_t)elements;
 	span->free_index = (uint32_t)free_index;
 	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
+	span->allocated = (uint16_t)ct_load(header + layout->state - ALLOCATED_BEFORE_STATE, 2);
 	span->has_pointers = !(header[layout->state - 1] & 1);
 	return true;
+}
+
+/*
+ * Element sizes of the size classes 1 to 67 (src/runtime/sizeclasses.go; one table in Go 1.17 to 1.27). Class 0 is a
+ * span with one large object.
+ */
+static const uint16_t class_bytes[] = {
+	0,    8,    16,   24,	32,   48,   64,	  80,	96,   112,  128,   144,	  160,	 176,	192,   208,   224,
+	240,  256,  288,  320,	352,  384,  416,  448,	480,  512,  576,   640,	  704,	 768,	896,   1024,  1152,
+	1280, 1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096,  4864,  5120,	 5376,	6144,  6528,  6784,
+	6912, 8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672,
+	32768,
+};
+
+/* Is the element size the one its size class has? */
+static bool has_class_size(const struct ct_heap_layout *layout, const uint8_t *header, const struct ct_object_span *span)
+{
+	size_t class = header[layout->state - 1] >> 1;
+
+	if (!class)
+		return span->elements == 1;
+	return class < sizeof(class_bytes) / sizeof(class_bytes[0]) && span->element_bytes == class_bytes[class];
 }
 
 /* Is this mspan one of stacks? The runtime itself keeps account of what is in use there. */
 static bool parse_manual(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
 {
-	uint64_t pages = ct_load64(header + SPAN_PAGES);
+	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
 
-	span->start = ct_load64(header + SPAN_START);
+	span->start = ct_load64(header + CT_SPAN_START);
 	span->bytes = pages * CT_GO_PAGE_BYTES;
 	return header[layout->state] == SPAN_MANUAL && span->start % CT_GO_PAGE_BYTES == 0 && pages &&
 	       pages <= SPAN_PAGES_MAX;
@@ -75,6 +97,7 @@ static bool take_small(const struct ct_object_span *any, struct ct_span *span)
 		.elements = any->elements,
 		.free_index = any->free_index,
 		.sweepgen = any->sweepgen,
+		.allocated = any->allocated,
 		.element_bytes = (uint8_t)any->element_bytes,
 	};
 	return true;
@@ -142,9 +165,54 @@ struct span_walk {
 	int (*visit)(void *opaque, const struct ct_object_span *span);
 	void *opaque;
 	bool (*parse)(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span);
+	struct ct_heap *weighed; /* gets the numbers of sound and of odd headers; NULL nobody does */
+	uint64_t sound, odd, unread;
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
+
+/*
+ * Two steps behind the heap at most, three ahead (src/runtime/mheap.go, sweepgen). The heap counts on while it is read:
+ * a program without memory collects several times meanwhile.
+ */
+static bool has_generation(const struct ct_heap *heap, const struct ct_object_span *span)
+{
+	uint64_t now;
+
+	if (span->sweepgen - heap->sweepgen + 2 <= 2 + 3)
+		return true;
+	return !ct_memory_read_word(heap->memory, heap->mheap + heap->layout->heap_sweepgen, &now) &&
+	       span->sweepgen - heap->sweepgen + 2 <= (uint32_t)now - heap->sweepgen + 2 + 3;
+}
+
+/* A header that says it begins at this page: what else does it say? States: dead, in use, manual (stacks). */
+static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struct ct_object_span *span, bool is_parsed)
+{
+	const struct ct_heap_layout *layout = walk->heap->layout;
+
+	if (bytes[layout->state] == SPAN_IN_USE && is_parsed && has_class_size(layout, bytes, span) &&
+	    has_generation(walk->heap, span))
+		walk->sound++;
+	else if (bytes[layout->state] == SPAN_IN_USE || bytes[layout->state] > SPAN_MANUAL)
+		walk->odd++;
+	if (bytes[layout->state] == SPAN_IN_USE && !is_parsed)
+		walk->unread++;
+}
+
+/* A header in use that makes no sense may just be made ready. @return 0 or negative errno. */
+static int weigh_again(struct span_walk *walk, uint64_t header, uint8_t *bytes, struct ct_object_span *span,
+		       bool *is_parsed)
+{
+	int rc = 0;
+
+	for (int tries = 0; tries < 3 && !*is_parsed && !rc && bytes[walk->heap->layout->state] == SPAN_IN_USE; tries++) {
+		rc = ct_memory_read(walk->heap->memory, header, bytes, CT_SPAN_HEADER_BYTES);
+		*is_parsed = !rc && walk->parse(walk->heap->layout, bytes, span);
+	}
+	if (!rc)
+		weigh_span(walk, bytes, span, *is_parsed);
+	return rc;
+}
 
 /* `ret_end`: where the span that begins at this page ends; untouched when none does. */
 static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, uint64_t *ret_end)
@@ -152,10 +220,19 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, ui
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
 	struct ct_object_span span = { .header = header };
 	int rc = ct_window_read(&walk->window, walk->heap->memory, header, bytes, sizeof(bytes));
+	bool is_parsed;
 
 	if (rc)
 		return rc == -EFAULT ? 0 : rc;
-	if (!walk->parse(walk->heap->layout, bytes, &span) || span.start != page)
+	is_parsed = walk->parse(walk->heap->layout, bytes, &span);
+	if (span.start != page)
+		return 0;
+	if (walk->weighed) {
+		rc = weigh_again(walk, header, bytes, &span, &is_parsed);
+		if (rc)
+			return rc == -EFAULT ? 0 : rc;
+	}
+	if (!is_parsed)
 		return 0;
 	*ret_end = span.start + span.bytes;
 	return walk->visit(walk->opaque, &span);
@@ -191,6 +268,11 @@ static int each_span(const struct span_walk *like)
 		*walk = *like;
 	for (size_t i = 0; !rc && i < like->heap->arena_count; i++)
 		rc = visit_arena(walk, &like->heap->arenas[i]);
+	if (walk && walk->weighed) {
+		walk->weighed->sound_spans = walk->sound;
+		walk->weighed->odd_spans = walk->odd;
+		walk->weighed->unread_spans = walk->unread;
+	}
 	free(walk);
 	return rc;
 }
@@ -270,7 +352,11 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 	int rc = ct_heap_load_arenas(heap);
 
 	if (!rc)
-		rc = ct_heap_each_span(heap, list_span, &(struct listing){ heap, sizes });
+		rc = each_span(&(struct span_walk){ .heap = heap,
+						    .visit = list_span,
+						    .opaque = &(struct listing){ heap, sizes },
+						    .parse = parse_any,
+						    .weighed = heap });
 	if (rc)
 		return rc;
 	if (heap->span_count) // without one there is no array either
@@ -285,6 +371,7 @@ void ct_heap_done(struct ct_heap *heap)
 	heap->arenas = NULL;
 	heap->spans = NULL;
 	heap->arena_count = heap->span_count = heap->span_room = 0;
+	heap->sound_spans = heap->odd_spans = heap->unread_spans = 0;
 }
 
 static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span *ret_span)
@@ -311,6 +398,22 @@ static bool is_same_span(const struct ct_span *a, const struct ct_span *b)
 	return a->start == b->start && a->element_bytes == b->element_bytes && a->elements == b->elements;
 }
 
+bool ct_heap_is_current(const struct ct_heap *heap, const struct ct_span *span)
+{
+	struct ct_span now;
+
+	return !read_span(heap, span->header, &now) && is_same_span(&now, span);
+}
+
+static uint32_t allocated_in(const struct ct_span_view *view)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < view->span.elements; i++)
+		count += ct_view_is_live(view, i);
+	return count;
+}
+
 int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct ct_span_view *view)
 {
 	struct ct_span after;
@@ -331,6 +434,8 @@ int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct 
 	if (!is_same_span(&after, &view->span) || after.alloc_bits != view->span.alloc_bits)
 		return -EAGAIN;
 	view->is_swept = is_swept(heap, &view->span) && is_swept(heap, &after);
+	view->live = allocated_in(view);
+	view->is_counted = view->live == view->span.allocated || view->span.allocated != after.allocated;
 	return 0;
 }
 

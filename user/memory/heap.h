@@ -35,6 +35,7 @@ struct ct_span {
 	uint32_t elements;
 	uint32_t free_index;
 	uint32_t sweepgen;
+	uint16_t allocated;    /**< mspan.allocCount: how many elements are. */
 	uint8_t element_bytes; /**< At most CT_ELEMENT_BYTES_MAX. */
 };
 
@@ -48,6 +49,7 @@ struct ct_object_span {
 	uint32_t elements;
 	uint32_t free_index;
 	uint32_t sweepgen;
+	uint16_t allocated;
 	bool has_pointers;
 };
 
@@ -68,12 +70,17 @@ struct ct_heap {
 	size_t arena_count;
 	struct ct_span *spans; /**< By start. */
 	size_t span_count, span_room;
+	uint64_t sound_spans; /**< mspans met while loading whose numbers fit together, ... */
+	uint64_t odd_spans;   /**< ... and those at odds with the layout or with themselves, ... */
+	uint64_t unread_spans; /**< ... some of which are in use, with objects nobody can read. */
 };
 
 /** One span's elements, copied. */
 struct ct_span_view {
 	struct ct_span span; /**< As read just before the copy. */
 	bool is_swept;	     /**< The bits are those of the last collection. */
+	uint32_t live;	     /**< Elements allocated by the bits and freeindex... */
+	bool is_counted;     /**< ... are as many as the span says. */
 	uint8_t bits[CT_SPAN_BYTES_MAX / 8 / 8];
 	_Alignas(8) uint8_t data[CT_SPAN_BYTES_MAX];
 };
@@ -109,6 +116,9 @@ void ct_heap_done(struct ct_heap *heap);
 
 /** Copy a span. @return 0; -EAGAIN when it changed meanwhile or is no longer what it was; other negative errno. */
 int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct ct_span_view *view);
+
+/** Is the span still what it was when it was listed? */
+bool ct_heap_is_current(const struct ct_heap *heap, const struct ct_span *span);
 
 /** Is element `index` of the view allocated? */
 static inline bool ct_view_is_live(const struct ct_span_view *view, uint32_t index)

@@ -34,6 +34,22 @@ struct ct_context_layout {
 #define CT_CONTEXT_CHILDREN 40
 #define CT_CONTEXT_ERR 48
 
+/** runtime.hmap (up to 1.23), internal/runtime/maps.Map and table (since 1.24): of each the fields that are read. */
+#define CT_HMAP_COUNT 0
+#define CT_HMAP_FLAGS 8
+#define CT_HMAP_B 9
+#define CT_HMAP_BUCKETS 16
+#define CT_HMAP_OLD_BUCKETS 24
+#define CT_SWISS_USED 0
+#define CT_SWISS_DIRECTORY 16
+#define CT_SWISS_DIRECTORY_LENGTH 24
+#define CT_SWISS_TABLE_GROUPS 16
+#define CT_SWISS_TABLE_MASK 24
+
+/** mspan fields that never moved. */
+#define CT_SPAN_START 24
+#define CT_SPAN_PAGES 32
+
 /** runtime.g and runtime._defer. */
 struct ct_goroutine_layout {
 	uint8_t minor_from, minor_to;
@@ -69,8 +85,20 @@ struct ct_go_layout {
 #define CT_GO_MINOR_OLDEST 17
 #define CT_GO_MINOR_NEWEST 27
 
+/** Is the layout of Go 1.`minor` in the tables? Of an older one nothing is told, a newer one may be verified. */
+static inline bool ct_go_minor_is_known(uint64_t minor)
+{
+	return minor >= CT_GO_MINOR_OLDEST && minor <= CT_GO_MINOR_NEWEST;
+}
+
 /** Layout of Go 1.`minor`. @return 0 or -EOPNOTSUPP. */
 int ct_go_layout_find(unsigned int minor, struct ct_go_layout *ret_layout);
+
+/** The same; of a newer release than the newest known the layout of that one, to be verified. */
+static inline int ct_go_layout_try(uint64_t minor, struct ct_go_layout *ret_layout)
+{
+	return ct_go_layout_find(minor < CT_GO_MINOR_NEWEST ? (unsigned int)minor : CT_GO_MINOR_NEWEST, ret_layout);
+}
 
 /** Arena index of an address: 64 MiB arenas, and on amd64 the lower half of the address space comes second. */
 #define CT_ARENA_BYTES (UINT64_C(1) << 26)

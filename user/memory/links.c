@@ -32,6 +32,13 @@ struct visiting {
 	uint64_t visited;
 };
 
+/* One that was made or has ended since the contexts were read is of its size all the same. */
+static void weigh_place(struct ct_scan *scan, uint64_t address, uint8_t concrete)
+{
+	if (concrete == CT_CONCRETE_CANCEL || concrete == CT_CONCRETE_TIMER || concrete == CT_CONCRETE_AFTER_FUNC)
+		ct_weigh_size(scan, &scan->evidence.linked, address, kind_of(concrete));
+}
+
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */
 static void visit_child(void *opaque, uint64_t word, uint64_t data)
 {
@@ -41,12 +48,17 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 
 	if (++visiting->visited % BREATHE == 0)
 		ct_scan_breathe(visiting->scan);
-	if (itab.interface != CT_INTERFACE_CANCELER)
+	if (itab.interface != CT_INTERFACE_CANCELER) {
+		visiting->scan->evidence.odd_keys++;
 		return;
+	}
 	visiting->parent->flags |= CT_SEEN_HAS_CHILDREN;
 	child = ct_scan_note(visiting->scan, data, CT_SEEN_IN_MAP);
+	if (!child)
+		weigh_place(visiting->scan, data, itab.concrete);
 	if (!child || child == visiting->parent)
 		return;
+	visiting->scan->evidence.keys++;
 	child->seen.kind = kind_of(itab.concrete);
 	child->seen.retained_by |= CT_RETAINED_PARENT;
 }
@@ -112,7 +124,7 @@ static void set_parent(const struct ct_census *census, struct ct_census_context 
 		seen->parent_kind = CT_KIND_TODO;
 		return;
 	case CT_CONCRETE_EMPTY:
-		seen->parent_kind = census->facts.todo && data == census->facts.todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
+		seen->parent_kind = census->todo && data == census->todo ? CT_KIND_TODO : CT_KIND_BACKGROUND;
 		return;
 	case CT_CONCRETE_CANCEL:
 	case CT_CONCRETE_TIMER:
@@ -170,6 +182,8 @@ static struct climb *collect_climbs(struct ct_scan *scan, size_t *ret_count)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct ct_candidate *candidate = &scan->candidates[i];
 
+		if (candidate->flags & CT_SEEN_PROOF)
+			weigh_place(scan, candidate->seen.parent, candidate->parent_concrete);
 		if (is_link(candidate->parent_concrete))
 			climbs[count++] = (struct climb){ candidate->seen.parent, i };
 		else
@@ -179,15 +193,27 @@ static struct climb *collect_climbs(struct ct_scan *scan, size_t *ret_count)
 	return climbs;
 }
 
+/* The program sets it before main.main; a value that cannot be read is one more Background. */
+static void read_todo(struct ct_scan *scan)
+{
+	struct ct_census *census = scan->census;
+
+	if (!census->facts.todo || ct_memory_read_word(scan->memory, census->facts.todo, &census->todo))
+		census->todo = 0;
+}
+
 /* All chains climb together, one link a round in the order of addresses: siblings share what is read. */
 int ct_scan_parents(struct ct_scan *scan)
 {
 	size_t count = 0, left;
-	struct climb *climbs = collect_climbs(scan, &count);
-	uint64_t hops = HOPS_LEAST + (uint64_t)count * HOPS_PER_CONTEXT;
+	struct climb *climbs;
+	uint64_t hops;
 
+	read_todo(scan);
+	climbs = collect_climbs(scan, &count);
 	if (!climbs)
 		return -ENOMEM;
+	hops = HOPS_LEAST + (uint64_t)count * HOPS_PER_CONTEXT;
 	for (int round = 0; round < HOPS_MAX && count && hops >= count; round++) {
 		qsort(climbs, count, sizeof(*climbs), by_link);
 		hops -= count;

@@ -3,8 +3,8 @@
  * Where runtime.mheap_ and runtime.allgs are, with a symbol table or without.
  *
  * Without: runtime.mallocinit passes &mheap_ to (*mheap).init, so the last `lea X(%rip),%rax` before that call names
- * it. runtime.allgadd appends to allgs: every address it refers to is a guess, and the one whose words are a slice of
- * goroutines is it (asked when the heap is there).
+ * it. (*emptyCtx).String names the two roots of up to 1.20. runtime.allgadd appends to allgs: every address it refers
+ * to is a guess, and the one whose words are a slice of goroutines is it (asked when the heap is there).
  */
 #include "memory/scan.h"
 
@@ -66,6 +66,36 @@ int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address)
 	if (!ct_binary_data_symbol(binary, "runtime.mheap_", ret_address, &bytes))
 		return 0;
 	return decode_heap(binary, ret_address);
+}
+
+/* (*emptyCtx).String compares its receiver with both, Background first: cmp %rax,d(%rip) (src/context/context.go). */
+static int decode_roots(struct ct_binary *binary, uint64_t *ret_background, uint64_t *ret_todo)
+{
+	static const uint8_t compare[] = { 0x48, 0x39, 0x05 };
+	struct ct_function function;
+	uint8_t code[CODE_MAX];
+	uint64_t found[2];
+	size_t bytes = 0, count = 0;
+	int rc = read_code(binary, "context.(*emptyCtx).String", &function, code, &bytes);
+
+	for (size_t i = 0; !rc && i + 7 <= bytes && count < 2; i++)
+		if (!memcmp(code + i, compare, sizeof(compare)))
+			found[count++] = relative(code + i + 3, function.start + i + 7);
+	if (rc || count < 2)
+		return rc ? rc : -ENOENT;
+	*ret_background = found[0];
+	*ret_todo = found[1];
+	return 0;
+}
+
+int ct_locate_roots(struct ct_binary *binary, uint64_t *ret_background, uint64_t *ret_todo)
+{
+	uint64_t bytes;
+
+	if (!ct_binary_data_symbol(binary, "context.background", ret_background, &bytes) &&
+	    !ct_binary_data_symbol(binary, "context.todo", ret_todo, &bytes))
+		return 0;
+	return decode_roots(binary, ret_background, ret_todo);
 }
 
 int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias)

@@ -10,6 +10,7 @@
 #include "memory/heap.h"
 #include "memory/itab.h"
 #include "memory/layout.h"
+#include "memory/locate.h"
 
 /* What the passes found out about a candidate. The first six each prove that it is a context, not a user's struct. */
 #define CT_SEEN_IN_MAP 0x0001	   /**< Key of its parent's children. */
@@ -58,7 +59,26 @@ struct ct_census {
 	struct ct_span_view view;
 	struct ct_window window;
 	struct ct_children_reader children;
+	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), as of this reading; 0 unknown. */
 	struct ct_freeze *freeze; /**< What is read is this copy; NULL: a process that runs. Borrowed. */
+};
+
+/**
+ * What the passes met that speaks for the layout, and what speaks against it (verify.c). A running program leaves a few
+ * odd ones; a wrong layout makes most of them odd.
+ */
+struct ct_evidence {
+	uint64_t goroutines, odd_goroutines;
+	uint64_t whole_goroutines;	/**< Of the sound ones those with an entry. */
+	uint64_t waiting, odd_waiting;	/**< Those that wait, with a frame on their stack and without. */
+	bool has_odd_main;		/**< The first goroutine is not the one that runs main. */
+	uint64_t counted, odd_counted;	/**< Spans with as many live elements as they say, and others. */
+	uint64_t keys, odd_keys;	/**< Of children maps: live contexts, and what the library never makes. */
+	struct ct_sized {
+		uint64_t sound, odd;
+	} linked, owned;		/**< Of the size of their type, and of another: parents and children; what cancel
+					     functions name. */
+	uint64_t owners;		/**< Cancel functions that name a live context. */
 };
 
 /** One reading. */
@@ -73,6 +93,8 @@ struct ct_scan {
 	size_t slots_count;
 	struct ct_outer *outers; /**< By address. */
 	size_t outer_count, outer_room;
+	struct ct_evidence evidence;
+	bool is_refused;
 	bool is_complete;
 	char *reason; /**< Of the result. */
 };
@@ -117,9 +139,21 @@ int ct_scan_goroutines(struct ct_scan *scan);
 int ct_scan_parents(struct ct_scan *scan);
 int ct_scan_judge(struct ct_scan *scan);
 
-/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gdead. */
+/**
+ * Does what the passes met look like the layout that was used? A release whose layout is not known has to prove it, a
+ * known one must not contradict it.
+ *
+ * @return true; or false with a sentence that says what does not fit.
+ */
+bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
+
+/** Weigh whether an object that is told to be a context of a kind has the size of such. */
+void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind);
+
+/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gwaiting, _Gdead. */
 #define CT_GOROUTINE_IDLE 0
 #define CT_GOROUTINE_RUNNING 2
+#define CT_GOROUTINE_WAITING 4
 #define CT_GOROUTINE_DEAD 6
 
 /** Status of a runtime.g, without the flag that its stack is being scanned. */
@@ -139,8 +173,7 @@ int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *sc
 /** Note contexts whose creator or cancel function stands still inside the library. @return as the passes. */
 int ct_scan_calls(struct ct_scan *scan);
 
-/** Find runtime.mheap_ and runtime.allgs in a binary. @return 0, -EOPNOTSUPP. */
-int ct_locate_heap(struct ct_binary *binary, uint64_t *ret_address);
+/** Find runtime.allgs in a binary, or guesses. @return 0 or negative errno. */
 int ct_locate_allgs(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias);
 
 /** Does a slice header at `address` look like runtime.allgs? */

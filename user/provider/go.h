@@ -49,10 +49,3 @@ int ct_go_find_start_nano(struct ct_binary *binary, uint64_t *ret_address);
 
 /** Address, as linked, of runtime.mheap_. @return 0 or -ENOENT. */
 int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address);
-
-/**
- * Addresses, as linked, of context.background and context.todo: up to Go 1.20 both roots are of one type.
- *
- * @return 0 or -ENOENT.
- */
-int ct_go_find_roots(struct ct_binary *binary, uint64_t *ret_background, uint64_t *ret_todo);

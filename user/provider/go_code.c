@@ -102,33 +102,3 @@ int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address)
 	}
 	return -ENOENT;
 }
-
-/* (*emptyCtx).String compares its receiver with both roots, Background first: cmp %rax,d(%rip) (src/context/context.go). */
-static int from_comparisons(const struct code *code, uint64_t *ret_background, uint64_t *ret_todo)
-{
-	static const uint8_t compare[] = {0x48, 0x39, 0x05};
-	uint64_t found[2];
-	size_t count = 0;
-
-	for (size_t at = 0; at + 7 <= code->count && count < 2; at++)
-		if (!memcmp(code->bytes + at, compare, sizeof(compare)))
-			found[count++] = relative(code, at, 7);
-	if (count < 2)
-		return -ENOENT;
-	*ret_background = found[0];
-	*ret_todo = found[1];
-	return 0;
-}
-
-int ct_go_find_roots(struct ct_binary *binary, uint64_t *ret_background, uint64_t *ret_todo)
-{
-	struct code code;
-	uint64_t bytes;
-
-	if (!ct_binary_data_symbol(binary, "context.background", ret_background, &bytes) &&
-	    !ct_binary_data_symbol(binary, "context.todo", ret_todo, &bytes))
-		return 0;
-	if (read_code(binary, "context.(*emptyCtx).String", &code))
-		return -ENOENT;
-	return from_comparisons(&code, ret_background, ret_todo);
-}

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "ctxtrace/event.h"
 #include "memory/layout.h"
+#include "memory/locate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -149,7 +150,7 @@ static int set_roots(struct ct_target *target, uint64_t bias, struct ct_go_confi
 
 	if (ct_target_go_version(target)->minor >= CT_GO_MINOR_METHOD)
 		return 0;
-	if (ct_go_find_roots(ct_target_binary(target), &background, &todo))
+	if (ct_locate_roots(ct_target_binary(target), &background, &todo))
 		return ct_plan_refuse(plan, "context.todo", "not found: TODO counts as Background");
 	if (ct_target_read(target, background + bias, &config->background, sizeof(config->background)))
 		config->background = 0;

@@ -15,6 +15,7 @@ int ct_go_check_release(const struct ct_target *target, struct ct_error *reterr)
 	ct_error_set(reterr, -EOPNOTSUPP, "process %d was built with %s, whose layouts are not known",
 		     (int)ct_target_pid(target), version->text);
 	ct_error_hint(reterr, "known are Go 1.%u to 1.%u%s", CT_GO_MINOR_OLDEST, CT_GO_MINOR_NEWEST,
-		      version->minor > CT_GO_MINOR_NEWEST ? "; a newer ctxtrace may know it" : "");
+		      version->minor > CT_GO_MINOR_NEWEST ? "; a newer ctxtrace may know it, and a census verifies it: "
+							     "ctxtrace census -p PID" : "");
 	return -EOPNOTSUPP;
 }

@@ -20,6 +20,8 @@ static void write_target(struct ct_json *json, const struct ct_window *window)
 	ct_json_string(json, "runtime_version", *window->runtime_version ? window->runtime_version : NULL);
 	ct_json_string(json, "build_id", *window->build_id ? window->build_id : NULL);
 	ct_json_bool(json, "stripped", window->is_stripped);
+	if (window->is_unknown_release)
+		ct_json_string(json, "layout", "verified by structure");
 	ct_json_close(json, '}');
 }
 

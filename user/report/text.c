@@ -275,6 +275,7 @@ static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
 	add_colour(snapshot, text, PLAIN);
 	ct_text_addf(text, "  pid %" PRIu32 "  ", window->pid);
 	ct_text_add_short(text, *window->runtime_version ? window->runtime_version : runtime, 20);
+	ct_text_add(text, window->is_unknown_release ? ", unknown, layout verified" : "");
 	ct_text_add(text, window->is_stripped ? ", stripped" : "");
 	if (ct_window_is_census(window))
 		add_readings(snapshot, &part);

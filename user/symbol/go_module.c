@@ -47,7 +47,7 @@ static const struct layout layouts[] = {
 static const struct layout *layout_of(unsigned int minor)
 {
 	if (minor > NEWEST_MINOR)
-		return NULL; // unknown, so not guessed
+		return NULL; // unknown: see believe_one()
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
 		if (minor >= layouts[i].minor)
 			return &layouts[i];
@@ -96,6 +96,41 @@ static void fill_moved(struct ct_go_tables *tables, const uint64_t *word, const 
 	}
 }
 
+static bool is_in_file(const struct ct_image *image, uint64_t address, uint64_t bytes)
+{
+	return ct_image_available(image, address) >= bytes;
+}
+
+/* Do the words that a layout takes for types and itabs name such places in the file? */
+static bool is_believable(const struct ct_image *image, const struct ct_go_tables *tables)
+{
+	const struct ct_go_module *module = &tables->module;
+
+	if (module->types >= module->etypes || !is_in_file(image, module->types, module->etypes - module->types) ||
+	    !is_in_file(image, module->gofunc, 1))
+		return false;
+	if (tables->itabs_bytes)
+		return tables->itabs > module->types && is_in_file(image, tables->itabs, tables->itabs_bytes);
+	return module->itablinks_count && is_in_file(image, module->itablinks, 8);
+}
+
+/*
+ * A release newer than the table: the newest layout whose words make sense. Whoever uses what they point at compares
+ * names, so that a wrong one finds nothing.
+ */
+static void believe_one(const struct ct_image *image, struct ct_go_tables *tables, const uint64_t *word)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++) {
+		struct ct_go_tables tried = *tables;
+
+		fill_moved(&tried, word, &layouts[i]);
+		if (layouts[i].gofunc && is_believable(image, &tried)) {
+			*tables = tried;
+			return;
+		}
+	}
+}
+
 static bool is_plausible(const struct finder *finder, const uint64_t *word)
 {
 	uint64_t functions = finder->address + finder->header.functions;
@@ -122,6 +157,8 @@ static int try_module(void *opaque, uint64_t address)
 	fill_known(&tables, word);
 	if (layout)
 		fill_moved(&tables, word, layout);
+	else if (finder->minor > NEWEST_MINOR)
+		believe_one(finder->image, &tables, word);
 	*finder->ret_tables = tables;
 	return 1;
 }

@@ -28,6 +28,7 @@ int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const st
 	window->pid = target->pid;
 	window->runtime = target->runtime;
 	window->is_stripped = target->header.flags & CT_TARGET_STRIPPED;
+	window->is_unknown_release = target->header.flags & CT_TARGET_UNKNOWN_RELEASE;
 	window->exe = strings;
 	window->runtime_version = window->exe + strlen(window->exe) + 1;
 	window->build_id = window->runtime_version + strlen(window->runtime_version) + 1;

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of user/memory/layout.c: right for every Go release, and what a census does when one is not."""
+import functools
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, check, environment, main, note
+from e2e_census import Leaks, need_memory
+from e2e_go import DEFAULT, VERSIONS, build
+
+WRONG, NO_SUCH_NUMBER = 1, 3
+
+
+def tool(name, *arguments):
+    line = [str(pathlib.Path(environment("E2E_BUILD")) / "tests" / "unit" / name), *[str(word) for word in arguments]]
+    note("+ " + " ".join(line))
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+
+
+def against_dwarf(version):
+    done = tool("layout_tool", build("./census_leaks", version))
+    check(done.returncode == 0 and ", 0 wrong" in done.stdout, f"{done.returncode}: {done.stdout}{done.stderr}")
+    note(done.stdout.splitlines()[-1])
+
+
+for series, release in VERSIONS.items():
+    case(f"go{series}")(functools.partial(against_dwarf, release))
+
+
+@case("wrong_number")
+def wrong_number():
+    """Each number in turn is taken for 8 more: the check has to notice each."""
+    program, number = build("./census_leaks"), 0
+    while True:
+        done = tool("layout_tool", "-w", number + 1, program)
+        if done.returncode == NO_SUCH_NUMBER:
+            break
+        number += 1
+        check(done.returncode == WRONG and ", 1 wrong" in done.stdout, f"number {number}: {done.stdout}{done.stderr}")
+    check(number > 40, f"only {number} numbers are compared")
+
+
+def shifted(version):
+    """A runtime laid out differently from what its version says is refused, or read right all the same."""
+    need_memory()
+    with Leaks([build("./census_leaks", version)]) as target:
+        done = tool("shift_tool", target.pid)
+    check(done.returncode == 0, f"{done.returncode}: {done.stderr}")
+    right, *wrong = [line.split(" ", 5) for line in done.stdout.splitlines()]
+    check(right[2] == "judged" and int(right[3]) == target.truth["live"], f"not even the right layout: {right}")
+    judged = [line for line in wrong if line[2] == "judged"]
+    for line in judged:
+        check(line[3] == right[3] and int(line[4]) <= int(right[4]), f"judged differently: {line}, right is {right}")
+    refused = [line for line in wrong if line[2] == "refused"]
+    note(f"{len(wrong)} wrong layouts: {len(refused)} refused, {len(judged)} judged like the right one, by the numbers "
+         f"{sorted({line[0] for line in judged})}")
+    check(len(refused) * 4 > len(wrong) * 3, f"only {len(refused)} of {len(wrong)} refused")
+
+
+for series in ("1.17", "1.20", "1.23", "1.27"):
+    case(f"shifted_go{series}")(functools.partial(shifted, VERSIONS[series]))
+
+
+if __name__ == "__main__":
+    main()
