@@ -12,10 +12,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from e2e import case, check, environment, main, note, wait_for
 from e2e_go import DEFAULT, VERSIONS, build
 from e2e_process import Process, Target, demo
-from test_census import Leaks, expect_truth, need_memory, run
+from test_census import Leaks, need_memory, run
 from test_go_memory import with_profile
 
 STRIPPED = ("-trimpath", "-ldflags=-s -w")
+HIDDEN_MAX = 3
 NEVER = dict(os.environ, GOGC="off")
 
 
@@ -40,20 +41,31 @@ def found(report):
     return {(f["kind"], *sorted(f["retained_by"])): f["count"] for f in report["findings"]}
 
 
+def expect_hidden(seen, wanted):
+    """Nothing more than was lost, and next to all of it. @return how many are missing."""
+    hidden = [count - found(seen).get(kind, 0) for kind, count in wanted.items()]
+    check(found(seen).keys() == wanted.keys() and all(0 <= few <= HIDDEN_MAX for few in hidden),
+          f"found {found(seen)}, wanted {wanted}")
+    return sum(hidden)
+
+
 def expect_exact(target, held, lost, lost_time=0):
-    """One census, everything right. @return how long the target stood still."""
+    """One census, everything right. @return how long the target stood still, and how many losses a stale word hid.
+
+    Any word may be a pointer, so now and then a lost one looks reached; never may a held one look lost.
+    """
     done = stopped_census(target.pid)
     seen = json.loads(done.stdout)
     wanted = {("lost-cancel", "parent"): lost} if lost else {}
     if lost_time:
         wanted[("leaked-timer", "parent", "timer")] = lost_time
-    check(found(seen) == wanted, f"found {found(seen)}, wanted {wanted}")
+    hidden = expect_hidden(seen, wanted)
     check(all(f["confidence"] == "confirmed" for f in seen["findings"]), f"not proven: {seen['findings']}")
     check(seen["contexts"]["live"] == held + lost + lost_time + 1, f"live {seen['contexts']['live']}")
     check(seen["undecided"] == [] and seen["quality"]["scans"] == 1, f"not one reading: {seen['quality']}")
     paused = seen["quality"]["paused_s"]
     check(paused and "the program stood still for" in done.stderr, f"paused {paused}: {done.stderr}")
-    return paused
+    return paused, hidden
 
 
 def exact(version=DEFAULT, flags=(), rounds=1, collects=False):
@@ -61,10 +73,12 @@ def exact(version=DEFAULT, flags=(), rounds=1, collects=False):
     command = [build("./go_still", version, flags), "-lost-time", 600, "-lost", 4000]
     command += [] if collects else ["-allocates=false"]
     with Target(command, env=None if collects else NEVER) as target:
-        pauses = [expect_exact(target, 10000, 4000, 600) for _ in range(rounds)]
+        seen = [expect_exact(target, 10000, 4000, 600) for _ in range(rounds)]
         check({tracer for _, tracer in state(target.pid)} == {0}, f"still traced: {state(target.pid)}")
         truth = target.end()
-    note(f"{rounds} of {rounds} exact, stood still for {min(pauses):.3f} to {max(pauses):.3f} s; {truth['moves']} moves")
+    pauses, exact_ones = [paused for paused, _ in seen], sum(not hidden for _, hidden in seen)
+    note(f"{exact_ones} of {rounds} exact, the others hid {sum(hidden for _, hidden in seen)} in all; "
+         f"stood still for {min(pauses):.3f} to {max(pauses):.3f} s; {truth['moves']} moves")
 
 
 @case("go1.26")
@@ -104,8 +118,11 @@ def fates():
     need_memory()
     with Leaks([build("./census_leaks")]) as target:
         seen = json.loads(stopped_census(target.pid).stdout)
-        seen["quality"]["scans"] += 1  # that one takes two readings
-        expect_truth(seen, target.truth)
+        truth = target.truth
+        expect_hidden(seen, {("lost-cancel", "parent"): truth["lost"] + truth["wrapped"],
+                             ("leaked-timer", "parent", "timer"): truth["lost_time"],
+                             ("lost-cancel", "goroutine"): truth["foreign"]})
+        check(seen["contexts"]["live"] == truth["live"] + 1, f"live {seen['contexts']['live']} of {truth['live']}")
 
 
 @case("running_never_wrong")
