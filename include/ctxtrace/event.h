@@ -51,6 +51,8 @@
 	CT_EVENT(SCAN_BEGIN, 40, ct_event_scan, 56, "the target's memory was read")                      \
 	CT_EVENT(OBSERVED, 41, ct_event_observed, 72, "what memory says about one context")              \
 	CT_EVENT(SCAN_END, 42, ct_event_scan, 56, "all of this scan has been told")                      \
+	CT_EVENT(GOROUTINE, 43, ct_event_goroutine, 72, "a goroutine as memory shows it")                \
+	CT_EVENT(HOLDER, 44, ct_event_holder, 64, "one hop of who holds a cancel function")              \
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
@@ -165,6 +167,9 @@ struct ct_event_task_end {
 	struct ct_event_header header;
 	__u64 task;
 };
+
+/** Paths from here on are numbered in user space: the kernel side never counts so far. */
+#define CT_PATH_MEMORY 0x80000000u
 
 /** A call path, sent before its first use by the same CPU. Innermost frame first, library frames left out. */
 struct ct_event_stack {
@@ -358,6 +363,65 @@ struct ct_event_observed {
 	__u64 object_bytes; /**< Memory it keeps, as far as it was measured; 0 unknown. */
 	__u32 hops;	    /**< As in CREATE, not cut short; older recordings end in front of it. */
 	__u32 pad;
+};
+
+/** Flags of GOROUTINE. */
+#define CT_GOROUTINE_SYSTEM 0x01 /**< The runtime's own. */
+#define CT_GOROUTINE_WAITS 0x02	 /**< It is blocked on the done channel of `context`; else its stack refers to it. */
+
+/**
+ * One goroutine, read from the runtime's list of all. Followed by two NUL-terminated strings: its state and why it
+ * waits, in the runtime's own words; the second may be empty.
+ */
+struct ct_event_goroutine {
+	struct ct_event_header header;
+	__u64 task;	     /**< goid. */
+	__u64 creator;	     /**< goid of the goroutine that started it; 0 unknown. */
+	__u64 context;	     /**< What it waits for or refers to; 0 none found. */
+	__u64 wait_since_ns; /**< It has waited since then at least (the collector notes it); 0 unknown. */
+	__u32 created;	     /**< Path: the line of its go statement. */
+	__u32 entry;	     /**< Path: the function it began with. */
+	__u32 at;	     /**< Path: where it is now; 0 while it runs. */
+	__u32 refers;	     /**< Contexts its stack refers to, cancelled ones included. */
+	__u32 strings_bytes; /**< Bytes of the strings, NULs included. */
+	__u8 context_state;  /**< enum ct_observed_state of `context`. */
+	__u8 pad[3];
+};
+
+/** What refers to a thing. */
+enum ct_holder_kind {
+	CT_HOLDER_NONE = 0,	/**< Nothing was found: garbage not yet collected, or the search was cut short. */
+	CT_HOLDER_GLOBAL = 1,	/**< A package's variable; `name` where there are symbols, else its address. */
+	CT_HOLDER_STACK = 2,	/**< A frame of a goroutine: `task` and `path`. */
+	CT_HOLDER_DEFERRED = 3, /**< A deferred call that waits for the function of `path` to return. */
+	CT_HOLDER_OBJECT = 4,	/**< A heap object of `object_bytes`. */
+	CT_HOLDER_CLOSURE = 5,	/**< A function value; `name` is its function. */
+	CT_HOLDER_MAP = 6,	/**< A map with `entries`. */
+	CT_HOLDER_CHANNEL = 7,	/**< The buffer of a channel, with `entries` in it. */
+	CT_HOLDER_END = 8,
+};
+
+/** Flags of HOLDER. */
+#define CT_HOLDER_LAST 0x01 /**< The chain ends here. */
+#define CT_HOLDER_CUT 0x02  /**< With LAST: it goes on, but the search was cut short (depth, objects, bytes). */
+#define CT_HOLDER_PARENTS 0x04 /**< The contexts of the group have different parents. */
+
+/**
+ * One hop from a context's cancel function to what holds it: hop 0 refers to the function, hop 1 to hop 0's object and
+ * so on. The hops of one chain follow one another. Followed by a NUL-terminated name, which may be empty.
+ */
+struct ct_event_holder {
+	struct ct_event_header header;
+	__u64 context;	    /**< Whose cancel function; one of a sample. */
+	__u64 task;	    /**< Goroutine; 0 none. */
+	__u64 object_bytes; /**< Of a heap object, below 2^48; 0 unknown. */
+	__u64 entries;	    /**< Of a map or channel, below 2^48; 0 unknown. */
+	__u32 path;	    /**< See SITE; 0 none. */
+	__u32 of;	    /**< How many contexts the sample stands for. */
+	__u32 name_bytes;   /**< With the NUL. */
+	__u8 hop;
+	__u8 kind;    /**< enum ct_holder_kind. */
+	__u16 group; /**< Contexts that are explained together; one sample stands for each. */
 };
 
 /** What every OBSERVED has. */

@@ -34,6 +34,8 @@ struct ct_event {
 		const struct ct_event_counters *counters;
 		const struct ct_event_scan *scan;
 		const struct ct_event_observed *observed;
+		const struct ct_event_goroutine *goroutine;
+		const struct ct_event_holder *holder;
 		const struct ct_event_memory *memory;
 		const struct ct_event_facts *facts;
 		const struct ct_event_rules *rules;
@@ -62,6 +64,10 @@ const char *ct_context_kind_name(uint8_t kind);
 
 /** As ct_context_kind_name(). */
 const char *ct_cancel_reason_name(uint8_t reason);
+
+/** As ct_context_kind_name(): enum ct_observed_state ("lost") and enum ct_holder_kind ("global"). */
+const char *ct_observed_state_name(uint8_t state);
+const char *ct_holder_kind_name(uint8_t kind);
 
 /** Name of a kernel counter in reports, or NULL from CT_COUNTER_END on. */
 const char *ct_counter_name(unsigned int counter);

@@ -206,6 +206,64 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 	stream_add(stream, &event, length, 0);
 }
 
+/* A few bytes of anything and a NUL. @return the length. */
+static uint32_t pick_name(struct maker *maker, char *at)
+{
+	uint32_t length = (uint32_t)stream_below(&maker->state, 7);
+
+	for (uint32_t i = 0; i < length; i++)
+		at[i] = (char)(1 + stream_below(&maker->state, 255));
+	at[length] = '\0';
+	return length + 1;
+}
+
+/* What memory explains: chains that are torn as often as not. */
+static void add_explained(struct maker *maker, struct stream *stream, uint8_t type)
+{
+	uint64_t *state = &maker->state;
+	union {
+		struct ct_event_header header;
+		struct ct_event_goroutine goroutine;
+		struct ct_event_holder holder;
+		char bytes[OP_BYTES];
+	} event = {.bytes = {0}};
+	size_t length;
+
+	if (type == CT_EVENT_GOROUTINE) {
+		event.goroutine = (struct ct_event_goroutine){
+			.task = 1 + stream_below(state, maker->recipe->tasks),
+			.context = stream_below(state, 2) ? pick_address(maker) : 0,
+			.wait_since_ns = stream_below(state, 2) ? maker->now_ns - stream_below(state, HOUR_NS) : 0,
+			.created = pick_or_0(maker, maker->recipe->paths),
+			.entry = pick_or_0(maker, maker->recipe->paths),
+			.at = pick_or_0(maker, maker->recipe->paths),
+			.context_state = (uint8_t)stream_below(state, CT_OBSERVED_END),
+		};
+		length = sizeof(event.goroutine);
+		length += pick_name(maker, event.bytes + length);
+		length += pick_name(maker, event.bytes + length);
+		event.goroutine.strings_bytes = (uint32_t)(length - sizeof(event.goroutine));
+	} else {
+		event.holder = (struct ct_event_holder){
+			.context = pick_address(maker),
+			.task = stream_below(state, 9),
+			.object_bytes = stream_draw(state) >> (16 + stream_below(state, 48)),
+			.entries = stream_draw(state) >> (16 + stream_below(state, 48)),
+			.path = pick_or_0(maker, maker->recipe->paths),
+			.of = (uint32_t)stream_below(state, 100),
+			.hop = (uint8_t)stream_below(state, 3),
+			.kind = (uint8_t)stream_below(state, CT_HOLDER_END),
+			.group = (uint16_t)stream_below(state, 80),
+		};
+		event.holder.name_bytes = pick_name(maker, event.bytes + sizeof(event.holder));
+		length = sizeof(event.holder) + event.holder.name_bytes;
+	}
+	event.header.type = type;
+	event.header.flags = (uint8_t)stream_below(state, 8);
+	event.header.time_ns = maker->now_ns;
+	stream_add(stream, &event, length, 0);
+}
+
 static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 {
 	struct ct_event_header header = {.time_ns = maker->now_ns, .type = type};
@@ -228,6 +286,8 @@ static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 		header.flags = scan.header.flags;
 		scan.header = header;
 		stream_add(stream, &scan, sizeof(scan), 0);
+	} else if (type == CT_EVENT_GOROUTINE || type == CT_EVENT_HOLDER) {
+		add_explained(maker, stream, type);
 	} else {
 		add_small(maker, stream, type);
 	}

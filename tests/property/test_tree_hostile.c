@@ -53,6 +53,8 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_OBSERVED] = 120,
 				[CT_EVENT_SCAN_BEGIN] = 12,
 				[CT_EVENT_SCAN_END] = 12,
+				[CT_EVENT_GOROUTINE] = 20,
+				[CT_EVENT_HOLDER] = 40,
 			},
 	};
 

@@ -13,7 +13,7 @@ target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/user/cli.c
   ${PROJECT_SOURCE_DIR}/user/cli_help.c ${PROJECT_SOURCE_DIR}/user/cli_options.c ${PROJECT_SOURCE_DIR}/user/cli_values.c)
 
 # The memory room against memory made by hand.
-foreach(part memory_children memory_mark memory_heap memory_verify)
+foreach(part memory_children memory_mark memory_heap memory_holders memory_verify)
   ctxtrace_unit(${part} ctxtrace_probe)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()

@@ -59,6 +59,7 @@ static void add(struct specimen *specimen, const void *bytes, size_t length)
 	}
 
 static const char target_strings[] = "/bin/shop\0go1.26\0abcd";
+static const char goroutine_strings[] = "waiting\0select";
 static const char site_frames[] = "\x07\0\0\0\x01main.f\0a.go\0\x09\0\0\0\0main.g\0";
 
 /* A good event of each type. */
@@ -113,6 +114,10 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_rules, RULES, .min_age_ns = 1)
 	case CT_EVENT_OBSERVED:
 		SPECIMEN(ct_event_observed, OBSERVED, .context = 1, .scan = 1)
+	case CT_EVENT_GOROUTINE:
+		SPECIMEN(ct_event_goroutine, GOROUTINE, .task = 1, .strings_bytes = sizeof(goroutine_strings))
+	case CT_EVENT_HOLDER:
+		SPECIMEN(ct_event_holder, HOLDER, .context = 1, .name_bytes = 3)
 	case CT_EVENT_MEMORY:
 		SPECIMEN(ct_event_memory, MEMORY, .address = 4096, .bytes = 9, .scan = 1, .read = 1)
 	case CT_EVENT_FACTS:
@@ -127,8 +132,10 @@ static struct specimen good(uint8_t type)
 		    2 * sizeof(struct ct_fact));
 	if (type == CT_EVENT_TARGET)
 		add(&specimen, target_strings, sizeof(target_strings));
-	if (type == CT_EVENT_PROVIDER)
+	if (type == CT_EVENT_PROVIDER || type == CT_EVENT_HOLDER)
 		add(&specimen, "go", 3);
+	if (type == CT_EVENT_GOROUTINE)
+		add(&specimen, goroutine_strings, sizeof(goroutine_strings));
 	if (type == CT_EVENT_SITE)
 		add(&specimen, site_frames, sizeof(site_frames));
 	return specimen;
@@ -258,6 +265,8 @@ static void enumerations_have_bounds(void **state)
 	REFUSE(OBSERVED, ct_event_observed, parent_kind, CT_KIND_END);
 	REFUSE(OBSERVED, ct_event_observed, state, CT_OBSERVED_END);
 	REFUSE(OBSERVED, ct_event_observed, retained_by, 8);
+	REFUSE(GOROUTINE, ct_event_goroutine, context_state, CT_OBSERVED_END);
+	REFUSE(HOLDER, ct_event_holder, kind, CT_HOLDER_END);
 }
 
 static void nothing_is_about_context_0(void **state)
@@ -271,6 +280,8 @@ static void nothing_is_about_context_0(void **state)
 	REFUSE(REQUEST, ct_event_request, context, 0);
 	REFUSE(OBSERVED, ct_event_observed, context, 0);
 	REFUSE(OBSERVED, ct_event_observed, scan, 0);
+	REFUSE(GOROUTINE, ct_event_goroutine, task, 0);
+	REFUSE(HOLDER, ct_event_holder, context, 0);
 	REFUSE(SCAN_BEGIN, ct_event_scan, scan, 0);
 	REFUSE(SCAN_END, ct_event_scan, scan, 0);
 	REFUSE(STACK, ct_event_stack, path, 0);
@@ -292,6 +303,15 @@ static void counts_are_not_believed(void **state)
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, 0);
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, 4);
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, UINT32_MAX);
+	REFUSE(HOLDER, ct_event_holder, object_bytes, UINT64_C(1) << 48);
+	REFUSE(HOLDER, ct_event_holder, entries, UINT64_MAX);
+	REFUSE(HOLDER, ct_event_holder, name_bytes, 0);
+	REFUSE(HOLDER, ct_event_holder, name_bytes, 4);
+	REFUSE(HOLDER, ct_event_holder, name_bytes, UINT32_MAX);
+	refuse(CT_EVENT_HOLDER, sizeof(struct ct_event_holder), "goo", 3); // does not end
+	REFUSE(GOROUTINE, ct_event_goroutine, strings_bytes, 8); // one string in a place for two
+	REFUSE(GOROUTINE, ct_event_goroutine, strings_bytes, sizeof(goroutine_strings) + 1);
+	REFUSE(GOROUTINE, ct_event_goroutine, strings_bytes, UINT32_MAX);
 	refuse(CT_EVENT_PROVIDER, name, "\0o", 3); // two strings in a place for one
 	refuse(CT_EVENT_PROVIDER, name, "goo", 3); // none ends
 	REFUSE(SITE, ct_event_site, frames, 3);
@@ -365,6 +385,10 @@ static void names_are_whole(void **state)
 	assert_string_equal(ct_context_kind_name(CT_KIND_END), "unknown");
 	assert_string_equal(ct_cancel_reason_name(CT_REASON_PARENT), "parent");
 	assert_string_equal(ct_cancel_reason_name(CT_REASON_END), "unknown");
+	assert_string_equal(ct_observed_state_name(CT_OBSERVED_LOST), "lost");
+	assert_string_equal(ct_observed_state_name(CT_OBSERVED_END), "unknown");
+	assert_string_equal(ct_holder_kind_name(CT_HOLDER_CHANNEL), "channel");
+	assert_string_equal(ct_holder_kind_name(CT_HOLDER_END), "unknown");
 	for (unsigned int counter = 0; counter < CT_COUNTER_END; counter++)
 		assert_non_null(ct_counter_name(counter));
 	assert_null(ct_counter_name(CT_COUNTER_END));

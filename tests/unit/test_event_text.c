@@ -89,6 +89,10 @@ static void every_type_reads_as_it_is_written(void **state)
 		"+0 observed context=0x1 scan=1 kind=after_func state=undecided retained_by=parent|timer|goroutine "
 		"parent=0x2 parent_kind=foreign deadline=+1s task=3 object_bytes=115 flags=deferred\n",
 		"+0 scan_end scan=1 flags=complete\n",
+		"+0 goroutine task=7 creator=1 context=0x5 context_state=lost wait_since=-1s created=2 entry=3 at=4 "
+		"refers=5 flags=system|waits state=waiting reason=chan\\x20receive\n",
+		"+0 holder context=0x1 hop=2 kind=channel task=7 path=9 object_bytes=48 entries=3 group=4 of=2000 "
+		"flags=last|cut|parents name=main.pending\n",
 		"+0 memory scan=1 read=7 address=0xc000100000 bytes=3 content=00ff7a\n",
 		"+0 memory scan=4294967295 read=1 address=0x1000 bytes=33554432 flags=zero\n",
 		"+0 memory scan=1 read=1 address=0x1000 bytes=8192 pages=2 flags=swapped\n",

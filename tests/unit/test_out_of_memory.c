@@ -5,6 +5,7 @@
  * one retry, ends exactly as without: same report, no byte left over.
  */
 #include "ctxtrace/detect.h"
+#include "ctxtrace/explain.h"
 #include "tree_story.h"
 
 #include <inttypes.h>
@@ -53,7 +54,35 @@ static void write_story(struct ct_text *text)
 			     0x8000 + 16 * scan, scan);
 		ct_text_addf(text, "+0 scan_end scan=%u began=-1ms collections=%u flags=complete\n", scan, 2 * scan);
 	}
+	for (unsigned int i = 0; i < CONTEXTS; i++) {
+		ct_text_addf(text,
+			     "+0 goroutine task=%u created=%u entry=%u at=%u state=waiting reason=select "
+			     "context=0x%x context_state=lost flags=waits\n",
+			     100 + i, 2 + i, 3 + i, 800 + i, 0x5000 + 16 * i);
+		ct_text_addf(text, "+0 holder context=0x%x hop=0 kind=closure name=main.f%u group=%u of=9\n",
+			     0x5000 + 16 * i, i % 20, i % 12);
+		ct_text_addf(text,
+			     "+0 holder context=0x%x hop=1 kind=global name=main.pending group=%u of=9 flags=last\n",
+			     0x5000 + 16 * i, i % 12);
+	}
 	ct_text_add(text, "+20s tick\n+0 end reason=signal\n");
+}
+
+static void describe_explained(struct ct_text *text, const struct ct_tree *tree)
+{
+	size_t count;
+	const struct ct_goroutine_group *goroutines = ct_tree_goroutines(tree, &count);
+	const struct ct_held_group *held;
+
+	ct_text_addf(text, "\n%" PRIu64, ct_tree_goroutine_totals(tree)->seen);
+	for (size_t i = 0; i < count; i++)
+		ct_text_addf(text, "\n%u %u %s %" PRIu64, goroutines[i].created, goroutines[i].at,
+			     goroutines[i].reason, goroutines[i].waits_lost);
+	held = ct_tree_held(tree, &count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < held[i].chains_count; j++)
+			ct_text_addf(text, "\n%u %" PRIu64 " %" PRIu64 " %s", held[i].number, held[i].sampled,
+				     held[i].chains[j].count, held[i].chains[j].hops[0].name);
 }
 
 /* Everything that can be seen of a tree, as text. */
@@ -83,6 +112,7 @@ static void describe(struct ct_text *text, const struct ct_tree *tree)
 	for (size_t i = 0; i < count; i++)
 		ct_text_addf(text, "\n%u %u %u %" PRIu64, groups[i].site, groups[i].by, groups[i].reason,
 			     groups[i].count);
+	describe_explained(text, tree);
 	assert_false(text->failed);
 }
 

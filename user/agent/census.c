@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/census_watch.h"
 #include "agent/clock.h"
+#include "agent/explain.h"
 #include "agent/live.h"
 #include "agent/output.h"
 #include "agent/still.h"
@@ -121,7 +122,7 @@ static int census(struct ct_live *live, struct ct_outputs *outputs, struct ct_er
 		return -CT_STATUS_ATTACH;
 	if (read_as_asked(live, error))
 		return -CT_STATUS_ATTACH;
-	if (ct_live_close(live)) {
+	if (ct_explain(live) == -ENOMEM || ct_live_close(live)) {
 		ct_error_set(error, -ENOMEM, "no memory for the context tree");
 		return -CT_STATUS_ATTACH;
 	}

@@ -218,6 +218,8 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 		ct_error_hint(reterr, "a census takes what ptrace takes: be the user of process %d, or have CAP_SYS_PTRACE",
 			      (int)pid);
 	if (!rc)
+		rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
+	if (!rc)
 		rc = ct_privileges_drop(reterr);
 	if (!rc)
 		rc = push_rules(live);

@@ -37,6 +37,7 @@ struct ct_live {
 	bool has_execed; /**< Gone by exec: the process lives on as something else. */
 	bool has_read_exit; /**< `run`: the child was held at its exit, read, and let go. */
 	uint32_t end_reason; /**< enum ct_end_reason. */
+	uint64_t close_ns;   /**< When the window ended, if something was explained since; 0: now. */
 	int error;	 /**< First error inside a callback. */
 };
 

@@ -2,6 +2,7 @@
 /* The loop of a live session. What it does when is told in live.h. */
 #include "agent/child.h"
 #include "agent/clock.h"
+#include "agent/explain.h"
 #include "agent/last_moment.h"
 #include "agent/live.h"
 #include "agent/signals.h"
@@ -244,10 +245,19 @@ static void last_scans(struct ct_live *live)
 	}
 }
 
+/* The window is over and its losses are counted: what comes into the ring from here on is nobody's. */
+static void explain(struct ct_live *live)
+{
+	int rc = live->has_exited || live->error ? 0 : ct_explain(live);
+
+	if (rc == -ENOMEM)
+		live->error = rc;
+}
+
 int ct_live_close(struct ct_live *live)
 {
 	struct ct_event_end event = {
-		.header = { .time_ns = ct_clock_ns(), .type = CT_EVENT_END },
+		.header = { .time_ns = live->close_ns ?: ct_clock_ns(), .type = CT_EVENT_END },
 		.reason = live->end_reason,
 	};
 
@@ -274,6 +284,7 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 	last_scans(live);
 	drain(live);
 	tick(live, ct_clock_ns());
+	explain(live);
 	rc = rc ?: live->error ?: ct_live_close(live);
 	return rc ? ct_error_set(reterr, rc, "cannot go on watching: %s", strerror(-rc)) : 0;
 }

@@ -13,6 +13,9 @@
 /* A packed frame of SITE: __u32 line, __u8 flags, then two strings (ctxtrace/event.h). */
 #define FRAME_FIXED_BYTES 5
 
+/* Nothing in a process is larger or more than its addresses. */
+#define ADDRESSES (UINT64_C(1) << 48)
+
 typedef bool (*check_fn)(const struct ct_event *event);
 
 /* Step over one NUL-terminated string; false when it does not end inside the bounds. */
@@ -128,6 +131,23 @@ static bool check_observed(const struct ct_event *event)
 	       seen->state < CT_OBSERVED_END && !(seen->retained_by & ~retained);
 }
 
+static bool check_goroutine(const struct ct_event *event)
+{
+	const struct ct_event_goroutine *seen = event->goroutine;
+
+	return seen->task && seen->context_state < CT_OBSERVED_END &&
+	       check_strings(event, sizeof(*seen), seen->strings_bytes, 2);
+}
+
+static bool check_holder(const struct ct_event *event)
+{
+	const struct ct_event_holder *holder = event->holder;
+
+	return holder->context && holder->kind < CT_HOLDER_END && holder->object_bytes < ADDRESSES &&
+	       holder->entries < ADDRESSES &&
+	       check_strings(event, sizeof(*holder), holder->name_bytes, 1);
+}
+
 /* Content is as long as told; what has a flag and no content may be as long as an address space is. */
 static bool check_memory(const struct ct_event *event)
 {
@@ -162,6 +182,8 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = check_scan,
 	[CT_EVENT_OBSERVED] = check_observed,
 	[CT_EVENT_SCAN_END] = check_scan,
+	[CT_EVENT_GOROUTINE] = check_goroutine,
+	[CT_EVENT_HOLDER] = check_holder,
 	[CT_EVENT_MEMORY] = check_memory,
 	[CT_EVENT_FACTS] = check_facts,
 };

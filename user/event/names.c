@@ -14,6 +14,14 @@ const char *const ct_reason_names[CT_REASON_END + 1] = {
 	"none", "explicit", "deadline", "parent", "freed", NULL,
 };
 
+const char *const ct_observed_names[CT_OBSERVED_END + 1] = {
+	"held", "lost", "cancelled", "freed", "unretained", "undecided", NULL,
+};
+
+const char *const ct_holder_names[CT_HOLDER_END + 1] = {
+	"none", "global", "stack", "deferred", "object", "closure", "map", "channel", NULL,
+};
+
 const char *const ct_fact_names[CT_FACT_NAME_END + 1] = {
 	[0] = "none",
 #define FACT(name, number, text) [number] = (text),
@@ -44,6 +52,8 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = "scan_begin",
 	[CT_EVENT_OBSERVED] = "observed",
 	[CT_EVENT_SCAN_END] = "scan_end",
+	[CT_EVENT_GOROUTINE] = "goroutine",
+	[CT_EVENT_HOLDER] = "holder",
 	[CT_EVENT_MEMORY] = "memory",
 	[CT_EVENT_FACTS] = "facts",
 	[CT_EVENT_RULES] = "rules",
@@ -71,6 +81,16 @@ const char *ct_context_kind_name(uint8_t kind)
 const char *ct_cancel_reason_name(uint8_t reason)
 {
 	return reason < CT_REASON_END ? ct_reason_names[reason] : "unknown";
+}
+
+const char *ct_observed_state_name(uint8_t state)
+{
+	return state < CT_OBSERVED_END ? ct_observed_names[state] : "unknown";
+}
+
+const char *ct_holder_kind_name(uint8_t kind)
+{
+	return kind < CT_HOLDER_END ? ct_holder_names[kind] : "unknown";
 }
 
 const char *ct_counter_name(unsigned int counter)

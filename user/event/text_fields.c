@@ -20,7 +20,6 @@
 
 static const char *const runtimes[] = { "c", "go", NULL };
 static const char *const ends[] = { "duration", "signal", "target-exit", NULL };
-static const char *const states[] = { "held", "lost", "cancelled", "freed", "unretained", "undecided", NULL };
 static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 
 static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
@@ -33,6 +32,8 @@ static const char *const rules_flags[] = { "age-chosen", NULL };
 static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
+static const char *const goroutine_flags[] = { "system", "waits", NULL };
+static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 
 const struct ct_field ct_header_fields[] = {
@@ -165,7 +166,7 @@ static const struct ct_field observed[] = {
 	FIELD(ct_event_observed, context, "context", HEX, NULL),
 	FIELD(ct_event_observed, scan, "scan", COUNT, NULL),
 	FIELD(ct_event_observed, kind, "kind", NAME, ct_kind_names),
-	FIELD(ct_event_observed, state, "state", NAME, states),
+	FIELD(ct_event_observed, state, "state", NAME, ct_observed_names),
 	FIELD(ct_event_observed, retained_by, "retained_by", BITS, retained),
 	FIELD(ct_event_observed, retained_by, "retained", BITS, retained), // short for writers
 	FIELD(ct_event_observed, parent, "parent", HEX, NULL),
@@ -178,6 +179,35 @@ static const struct ct_field observed[] = {
 	LAST,
 };
 
+static const struct ct_field goroutine[] = {
+	FIELD(ct_event_goroutine, task, "task", COUNT, NULL),
+	FIELD(ct_event_goroutine, creator, "creator", COUNT, NULL),
+	FIELD(ct_event_goroutine, context, "context", HEX, NULL),
+	FIELD(ct_event_goroutine, context_state, "context_state", NAME, ct_observed_names),
+	FIELD(ct_event_goroutine, wait_since_ns, "wait_since", MOMENT, NULL),
+	FIELD(ct_event_goroutine, created, "created", COUNT, NULL),
+	FIELD(ct_event_goroutine, entry, "entry", COUNT, NULL),
+	FIELD(ct_event_goroutine, at, "at", COUNT, NULL),
+	FIELD(ct_event_goroutine, refers, "refers", COUNT, NULL),
+	FLAGS(goroutine_flags),
+	LAST,
+};
+
+static const struct ct_field holder[] = {
+	FIELD(ct_event_holder, context, "context", HEX, NULL),
+	FIELD(ct_event_holder, hop, "hop", COUNT, NULL),
+	FIELD(ct_event_holder, kind, "kind", NAME, ct_holder_names),
+	FIELD(ct_event_holder, task, "task", COUNT, NULL),
+	FIELD(ct_event_holder, path, "path", COUNT, NULL),
+	FIELD(ct_event_holder, object_bytes, "object_bytes", COUNT, NULL),
+	FIELD(ct_event_holder, entries, "entries", COUNT, NULL),
+	FIELD(ct_event_holder, group, "group", COUNT, NULL),
+	FIELD(ct_event_holder, of, "of", COUNT, NULL),
+	FLAGS(holder_flags),
+	LAST,
+};
+
+static const char *const goroutine_strings[] = { "state", "reason", NULL };
 static const struct ct_field memory[] = {
 	FIELD(ct_event_memory, scan, "scan", COUNT, NULL),
 	FIELD(ct_event_memory, read, "read", COUNT, NULL),
@@ -231,6 +261,14 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = { LAYOUT(ct_event_scan, scan) },
 	[CT_EVENT_OBSERVED] = { LAYOUT(ct_event_observed, observed) },
 	[CT_EVENT_SCAN_END] = { LAYOUT(ct_event_scan, scan) },
+	[CT_EVENT_GOROUTINE] = { LAYOUT(ct_event_goroutine, goroutine),
+				 .tail = CT_TAIL_STRINGS,
+				 .tail_names = goroutine_strings,
+				 .tail_bytes = FIELD(ct_event_goroutine, strings_bytes, "", COUNT, NULL) },
+	[CT_EVENT_HOLDER] = { LAYOUT(ct_event_holder, holder),
+			      .tail = CT_TAIL_STRINGS,
+			      .tail_names = provider_strings,
+			      .tail_bytes = FIELD(ct_event_holder, name_bytes, "", COUNT, NULL) },
 	[CT_EVENT_MEMORY] = { LAYOUT(ct_event_memory, memory), .tail = CT_TAIL_CONTENT },
 	[CT_EVENT_FACTS] = { LAYOUT(ct_event_facts, facts), .tail = CT_TAIL_FACTS },
 	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },

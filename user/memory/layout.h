@@ -67,7 +67,7 @@ struct ct_goroutine_layout {
 #define CT_G_SCHED_SP 56
 #define CT_G_SCHED_PC 64
 #define CT_G_SCHED_CTXT 80
-#define CT_G_BYTES 320 /**< As much of a g as is read. */
+#define CT_G_BYTES 336 /**< As much of a g as is read. */
 #define CT_DEFER_SP 8
 #define CT_DEFER_FN 24
 

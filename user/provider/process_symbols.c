@@ -37,6 +37,7 @@ struct packer {
 	char *at;
 	size_t room;
 	uint16_t frames;
+	bool has_library; /* its own frames stay */
 	bool was_refreshed; /* once a path: addresses of generated code are never found */
 };
 
@@ -159,8 +160,10 @@ static void pack_locations(struct ct_process_symbols *symbols, struct packer *pa
 		const char *function = where[i].function;
 		char name[NAME_BYTES_MAX];
 
-		if (is_own_frame(symbols, where[i].function))
+		if (!packer->has_library && is_own_frame(symbols, where[i].function))
 			continue;
+		if (!strcmp(where[i].function, "runtime.goexit"))
+			continue; // below every goroutine
 		if (symbols->is_go && ct_go_is_standard(symbols->goroot, where[i].function, where[i].file))
 			flags |= CT_FRAME_STDLIB;
 		if (symbols->is_go)
@@ -190,7 +193,7 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 			mapping = mapping_at(symbols->target, address);
 	}
 	entry = mapping ? entry_of(symbols, mapping) : NULL;
-	if (entry && entry->is_library)
+	if (entry && entry->is_library && !packer->has_library)
 		return;
 	if (entry && entry->binary)
 		count = ct_binary_locate(entry->binary,
@@ -202,13 +205,13 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 		pack_unknown(packer, mapping, address);
 }
 
-int ct_process_symbols_site(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, void *buffer,
-			    size_t size, struct ct_event *ret_event)
+static int make_site(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, struct packer packer,
+		     void *buffer, size_t size, struct ct_event *ret_event)
 {
 	struct ct_event_site *site = buffer;
 	uint32_t depth = stack->depth < CT_STACK_FRAMES_MAX ? stack->depth : CT_STACK_FRAMES_MAX;
-	struct packer packer = {.at = (char *)buffer + sizeof(*site)};
 
+	packer.at = (char *)buffer + sizeof(*site);
 	if (size < sizeof(*site) + FRAME_HEAD_BYTES + 2)
 		return -ENOSPC;
 	packer.room = (size < CT_EVENT_BYTES_MAX ? size : CT_EVENT_BYTES_MAX) - sizeof(*site);
@@ -221,4 +224,16 @@ int ct_process_symbols_site(struct ct_process_symbols *symbols, const struct ct_
 	site->frames = packer.frames;
 	site->frames_bytes = (uint16_t)(packer.at - (char *)buffer - sizeof(*site));
 	return ct_event_decode(buffer, sizeof(*site) + site->frames_bytes, ret_event);
+}
+
+int ct_process_symbols_site(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, void *buffer,
+			    size_t size, struct ct_event *ret_event)
+{
+	return make_site(symbols, stack, (struct packer){.at = NULL}, buffer, size, ret_event);
+}
+
+int ct_process_symbols_all(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, void *buffer,
+			   size_t size, struct ct_event *ret_event)
+{
+	return make_site(symbols, stack, (struct packer){.has_library = true}, buffer, size, ret_event);
 }

@@ -27,3 +27,7 @@ void ct_process_symbols_free(struct ct_process_symbols *symbols);
  */
 int ct_process_symbols_site(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, void *buffer,
 			    size_t size, struct ct_event *ret_event);
+
+/** As ct_process_symbols_site(), and the frames of the context library stay: for goroutines, which may be its own. */
+int ct_process_symbols_all(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, void *buffer,
+			   size_t size, struct ct_event *ret_event);

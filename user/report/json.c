@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The report for machines, schema "ctxtrace-report/1". Fields are added, never renamed. */
 #include "base/time.h"
+#include "report/explain.h"
 #include "report/json_parts.h"
 #include "report/summary.h"
 
@@ -129,6 +130,8 @@ static int write_json(const struct ct_snapshot *snapshot, struct ct_text *text)
 	rc = ct_json_sites(&json, snapshot);
 	if (!rc)
 		rc = ct_json_census(&json, snapshot);
+	if (!rc)
+		rc = ct_json_explain(&json, snapshot);
 	if (!rc && snapshot->with_tree)
 		rc = ct_json_tree(&json, snapshot);
 	ct_json_close(&json, '}');

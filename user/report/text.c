@@ -2,6 +2,7 @@
 /* The report for people: what leaks, who made it, what keeps it, how that is known, what to do. */
 #include "base/text.h"
 #include "base/time.h"
+#include "report/explain.h"
 #include "report/paragraph.h"
 #include "report/summary.h"
 #include "report/text_census.h"
@@ -374,12 +375,14 @@ static void add_undecided(const struct ct_snapshot *snapshot, struct ct_text *te
 		ct_text_add(text, "\n");
 		add_frames(text, "created", site_of(snapshot, item->site), 2);
 		ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "why", item->why);
+		if (!ct_window_is_census(ct_tree_window(snapshot->tree)))
+			ct_text_add_held(snapshot, text, item->site, item->context_kind);
 	}
 }
 
 static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
-	int rc = 0;
+	int rc;
 
 	add_header(snapshot, text);
 	add_contexts(snapshot, text);
@@ -390,6 +393,8 @@ static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 	rc = ct_text_add_census(snapshot, text);
 	if (snapshot->findings->count || snapshot->findings->undecided_count)
 		add_deadlines(snapshot, text);
+	if (!rc)
+		rc = ct_text_add_explain(snapshot, text);
 	if (!rc && snapshot->with_tree)
 		rc = ct_text_add_tree(snapshot, text);
 	return rc;

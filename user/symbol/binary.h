@@ -114,6 +114,9 @@ int ct_binary_go_each_inlined(struct ct_binary *binary, const char *name, ct_inl
 /** Address of a data symbol from the symbol table. @return 0 or -ENOENT (stripped, or no such symbol). */
 int ct_binary_data_symbol(struct ct_binary *binary, const char *name, uint64_t *ret_address, uint64_t *ret_bytes);
 
+/** The data symbol that contains `address`: a variable's name. @return 0 or -ENOENT (stripped, or nothing there). */
+int ct_binary_data_symbol_at(struct ct_binary *binary, uint64_t address, struct ct_function *ret);
+
 /** Facts from Go's moduledata; all addresses as linked. */
 struct ct_go_module {
 	uint64_t address; /**< Of moduledata itself. */

@@ -103,3 +103,10 @@ int ct_binary_data_symbol(struct ct_binary *binary, const char *name, uint64_t *
 	*ret_bytes = symbol.end - symbol.start;
 	return 0;
 }
+
+int ct_binary_data_symbol_at(struct ct_binary *binary, uint64_t address, struct ct_function *ret)
+{
+	int r = ct_binary_need_symbols(binary);
+
+	return r < 0 ? r : ct_functions_at(&binary->symbols.data, address, ret);
+}

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "ctxtrace/explain.h"
 #include "ctxtrace/tree.h"
 #include "tree/census_groups.h"
 #include "tree/index_map.h"
@@ -87,6 +88,20 @@ struct ct_scans {
 	size_t told_capacity;
 };
 
+/* What memory explains (ctxtrace/explain.h). */
+struct ct_explained {
+	bool is_old; /* another reading has begun since: the next event replaces all of it */
+	struct ct_goroutine_totals totals;
+	struct ct_goroutine_group *goroutines;
+	size_t goroutines_count, goroutines_room;
+	struct ct_map by_goroutine;
+	struct ct_held_group *held;
+	size_t held_count, held_room;
+	struct ct_held_chain open; /* hops of the chain that is being told */
+	uint64_t open_context;	   /* 0: none is */
+	uint8_t open_next;
+};
+
 struct ct_tree {
 	const struct ct_allocator *allocator;
 	struct ct_tree_options caps;
@@ -107,6 +122,7 @@ struct ct_tree {
 	uint64_t gap_to_ns;	     /* end of the latest gap */
 	struct ct_context forgotten; /* copy of the context that the last apply forgot */
 	struct ct_scans scans;
+	struct ct_explained explained;
 	struct ct_census_groups census;
 	struct ct_chain_memo chains[CT_CHAIN_MEMOS]; /* by context index */
 	bool has_deep; /* some site has a deep chain */
@@ -188,6 +204,11 @@ bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns)
 bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 void ct_tasks_close(struct ct_tree *tree);
 
+/* goroutines.c, holders.c: what memory explains. */
+uint64_t ct_goroutine_key(const void *owner, uint32_t index);
+void ct_explained_begin(struct ct_tree *tree); /* drop what an older reading explained */
+void ct_explained_clear(struct ct_tree *tree);
+
 /* Handlers of the events, in the files named. */
 int ct_apply_create(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* create.c */
 int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* cancel.c */
@@ -210,3 +231,5 @@ int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, cons
 int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_rules(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_scan_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* goroutines.c */
+int ct_apply_holder(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* holders.c */

@@ -56,6 +56,7 @@ int ct_apply_scan_begin(struct ct_tree *tree, const struct ct_event *event, cons
 	tree->scans.scan = event->scan->scan;
 	tree->scans.began_ns = event->scan->began_ns;
 	tree->scans.is_stopped = event->header->flags & CT_SCAN_STOPPED;
+	tree->explained.is_old = true;
 	if (event->header->flags & CT_SCAN_COMPLETE)
 		untell(tree); // one that could not read everything tells nothing new
 	return 0;

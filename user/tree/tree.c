@@ -53,6 +53,7 @@ static void init_rooms(struct ct_tree *tree)
 	ct_map_init(&tree->by_path, allocator, site_key, tree);
 	ct_map_init(&tree->by_task, allocator, task_key, tree);
 	ct_map_init(&tree->by_group, allocator, ct_group_key, tree);
+	ct_map_init(&tree->explained.by_goroutine, allocator, ct_goroutine_key, tree);
 }
 
 struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct ct_tree_options *options)
@@ -85,6 +86,10 @@ void ct_tree_free(struct ct_tree *tree)
 
 	if (!tree)
 		return;
+	ct_explained_clear(tree);
+	ct_release(allocator, tree->explained.held);
+	ct_release(allocator, tree->explained.goroutines);
+	ct_map_done(&tree->explained.by_goroutine);
 	for (uint32_t i = 0; i < tree->sites.end; i++)
 		ct_release(allocator, ct_tree_site_at(tree, i)->packed);
 	ct_slab_done(&tree->contexts);
@@ -135,6 +140,8 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_SCAN_BEGIN] = ct_apply_scan_begin,
 	[CT_EVENT_OBSERVED] = ct_apply_observed,
 	[CT_EVENT_SCAN_END] = ct_apply_scan_end,
+	[CT_EVENT_GOROUTINE] = ct_apply_goroutine,
+	[CT_EVENT_HOLDER] = ct_apply_holder,
 	[CT_EVENT_RULES] = ct_apply_rules,
 };
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/explain_private.h"
+
+#include "provider/target.h"
+
+#include <string.h>
+
+static int number_paths(struct explaining *explaining, const struct ct_goroutine_seen *seen,
+			struct ct_event_goroutine *event)
+{
+	struct ct_paths *paths = &explaining->paths;
+	uint64_t now_ns = event->header.time_ns, entry = seen->entry + 1; // paths are of return addresses
+	uint64_t pcs[CT_STACK_FRAMES_MAX];
+	bool is_created = seen->created_pc && !ct_explain_is_runtime(explaining, seen->created_pc - 1); // the main one is not
+	int rc = ct_paths_number(paths, &seen->created_pc, is_created, now_ns, &event->created);
+
+	if (!rc)
+		rc = ct_paths_number(paths, &entry, seen->entry ? 1 : 0, now_ns, &event->entry);
+	memcpy(pcs, seen->pcs, sizeof(pcs));
+	if (seen->frames && pcs[0] == seen->entry)
+		pcs[0]++; // it has not begun yet
+	return rc ? rc : ct_paths_number(paths, pcs, seen->frames, now_ns, &event->at);
+}
+
+static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
+{
+	struct explaining *explaining = opaque;
+	struct {
+		struct ct_event_goroutine event;
+		char strings[96];
+	} block = { 0 };
+	size_t state = strlen(seen->state) + 1, reason = strlen(seen->reason) + 1;
+	int rc;
+
+	block.event = (struct ct_event_goroutine){
+		.header = { .time_ns = explaining->now_ns,
+			    .type = CT_EVENT_GOROUTINE,
+			    .flags = (uint8_t)((ct_explain_is_runtime(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
+					       (seen->waits ? CT_GOROUTINE_WAITS : 0)) },
+		.task = seen->task,
+		.creator = seen->creator,
+		.context = seen->context,
+		.wait_since_ns = seen->wait_since_ns,
+		.refers = seen->refers,
+		.strings_bytes = (uint32_t)(state + reason),
+		.context_state = seen->context_state,
+	};
+	memcpy(block.strings, seen->state, state);
+	memcpy(block.strings + state, seen->reason, reason);
+	rc = block.event.header.flags & CT_GOROUTINE_SYSTEM ? 0 : number_paths(explaining, seen, &block.event);
+	return rc ? rc : ct_explain_push(explaining, &block, sizeof(block.event) + state + reason);
+}
+
+int ct_explain_goroutines(struct explaining *explaining)
+{
+	return ct_census_goroutines(explaining->live->scanner.census, explaining->known, explaining->known_count,
+				    push_goroutine, explaining);
+}
