@@ -175,7 +175,7 @@ SAMPLE_TEST(inlined)
 SAMPLE_TEST(module)
 SAMPLE_TEST(bytes)
 
-static void test_unknown_release_is_not_guessed(void **state)
+static void test_newer_release_is_read_like_the_newest(void **state)
 {
 	struct ct_go_module module;
 	struct ct_function function;
@@ -183,7 +183,9 @@ static void test_unknown_release_is_not_guessed(void **state)
 
 	(void)state;
 	open_sample(&opened, 28);
-	assert_int_equal(ct_binary_go_module(opened.binary, &module), -EPROTO);
+	// a census verifies what it finds there; the words have to name places in the file
+	assert_int_equal(ct_binary_go_module(opened.binary, &module), 0);
+	assert_true(module.types < module.etypes && module.gofunc);
 	assert_int_equal(ct_binary_find(opened.binary, "context.WithCancel", &function, 1), 1);
 	close_sample(&opened);
 }
@@ -260,7 +262,7 @@ int main(void)
 		cmocka_unit_test(test_inlined),
 		cmocka_unit_test(test_module),
 		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_unknown_release_is_not_guessed),
+		cmocka_unit_test(test_newer_release_is_read_like_the_newest),
 		cmocka_unit_test(test_version_text),
 		cmocka_unit_test(test_each_byte_broken),
 		cmocka_unit_test(test_each_length_cut),
