@@ -5,7 +5,7 @@
  *
  * Read-only through /proc/PID/mem, the target runs on. A result is one reading; a verdict needs two that agree (the
  * tree counts them). Hostile input: every pointer, size, count and hop is checked; what two reads disagree on is
- * not believed. The method, its guards and what they were verified on are told at the head of census.c.
+ * not believed. The method, its guards and what they were verified on are told at the head of scan.c.
  */
 #pragma once
 

@@ -1,106 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/heap.h"
 
+#include "memory/mspan.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENAS_MAX 65536 /* 4 TiB of heap */
-#define SPAN_PAGES_MAX (UINT64_C(1) << 35) /* 2^48 bytes */
 #define SPANS_MAX (UINT32_C(1) << 24)
 #define TABLE_CHUNK 512 /* entries of the arena table read at once: one page */
-
-/* src/runtime/mheap.go: mSpanInUse, mSpanManual */
-#define SPAN_IN_USE 1
-#define SPAN_MANUAL 2
-
-/* mspan.allocCount, spanclass, state lie side by side in every release: two bytes, one, one. */
-#define ALLOCATED_BEFORE_STATE 3
-
-static uint64_t arena_index(uint64_t address)
-{
-	return (address + CT_ARENA_BASE) / CT_ARENA_BYTES & (CT_ARENA_COUNT - 1);
-}
 
 static uint64_t arena_address(uint64_t index)
 {
 	return index * CT_ARENA_BYTES - CT_ARENA_BASE;
-}
-
-/* Is this mspan one in use, and do its numbers fit together? Lowest bit of spanclass, the byte before state: no pointers
- * inside (src/runtime/mheap.go, spanClass). */
-static bool parse_any(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
-{
-	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
-	uint64_t elements = ct_load(header + layout->elements, layout->count_bytes);
-	uint64_t free_index = ct_load(header + layout->free_index, layout->count_bytes);
-
-	span->start = ct_load64(header + CT_SPAN_START);
-	span->element_bytes = ct_load64(header + layout->element_bytes);
-	if (header[layout->state] != SPAN_IN_USE || !span->element_bytes || span->element_bytes % 8 ||
-	    span->start % CT_GO_PAGE_BYTES || !pages || pages > SPAN_PAGES_MAX)
-		return false;
-	span->bytes = pages * CT_GO_PAGE_BYTES;
-	if (!elements || free_index > elements || elements > span->bytes / span->element_bytes)
-		return false;
-	span->alloc_bits = ct_load64(header + layout->alloc_bits);
-	span->elements = (uint32_t)elements;
-	span->free_index = (uint32_t)free_index;
-	span->sweepgen = (uint32_t)ct_load(header + layout->sweepgen, 4);
-	span->allocated = (uint16_t)ct_load(header + layout->state - ALLOCATED_BEFORE_STATE, 2);
-	span->has_pointers = !(header[layout->state - 1] & 1);
-	return true;
-}
-
-/*
- * Element sizes of the size classes 1 to 67 (src/runtime/sizeclasses.go; one table in Go 1.17 to 1.27). Class 0 is a
- * span with one large object.
- */
-static const uint16_t class_bytes[] = {
-	0,    8,    16,   24,	32,   48,   64,	  80,	96,   112,  128,   144,	  160,	 176,	192,   208,   224,
-	240,  256,  288,  320,	352,  384,  416,  448,	480,  512,  576,   640,	  704,	 768,	896,   1024,  1152,
-	1280, 1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096,  4864,  5120,	 5376,	6144,  6528,  6784,
-	6912, 8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672,
-	32768,
-};
-
-/* Is the element size the one its size class has? */
-static bool has_class_size(const struct ct_heap_layout *layout, const uint8_t *header, const struct ct_object_span *span)
-{
-	size_t class = header[layout->state - 1] >> 1;
-
-	if (!class)
-		return span->elements == 1;
-	return class < sizeof(class_bytes) / sizeof(class_bytes[0]) && span->element_bytes == class_bytes[class];
-}
-
-/* Is this mspan one of stacks? The runtime itself keeps account of what is in use there. */
-static bool parse_manual(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span)
-{
-	uint64_t pages = ct_load64(header + CT_SPAN_PAGES);
-
-	span->start = ct_load64(header + CT_SPAN_START);
-	span->bytes = pages * CT_GO_PAGE_BYTES;
-	return header[layout->state] == SPAN_MANUAL && span->start % CT_GO_PAGE_BYTES == 0 && pages &&
-	       pages <= SPAN_PAGES_MAX;
-}
-
-/* One of small elements? */
-static bool take_small(const struct ct_object_span *any, struct ct_span *span)
-{
-	if (any->element_bytes > CT_ELEMENT_BYTES_MAX || any->bytes > CT_SPAN_BYTES_MAX)
-		return false;
-	*span = (struct ct_span){
-		.header = any->header,
-		.start = any->start,
-		.alloc_bits = any->alloc_bits,
-		.elements = any->elements,
-		.free_index = any->free_index,
-		.sweepgen = any->sweepgen,
-		.allocated = any->allocated,
-		.element_bytes = (uint8_t)any->element_bytes,
-	};
-	return true;
 }
 
 static int add_arena(struct ct_heap *heap, uint64_t index, uint64_t heap_arena)
@@ -191,12 +104,12 @@ static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struc
 {
 	const struct ct_heap_layout *layout = walk->heap->layout;
 
-	if (bytes[layout->state] == SPAN_IN_USE && is_parsed && has_class_size(layout, bytes, span) &&
+	if (bytes[layout->state] == CT_MSPAN_IN_USE && is_parsed && ct_mspan_has_class_size(layout, bytes, span) &&
 	    has_generation(walk->heap, span))
 		walk->sound++;
-	else if (bytes[layout->state] == SPAN_IN_USE || bytes[layout->state] > SPAN_MANUAL)
+	else if (bytes[layout->state] == CT_MSPAN_IN_USE || bytes[layout->state] > CT_MSPAN_MANUAL)
 		walk->odd++;
-	if (bytes[layout->state] == SPAN_IN_USE && !is_parsed)
+	if (bytes[layout->state] == CT_MSPAN_IN_USE && !is_parsed)
 		walk->unread++;
 }
 
@@ -214,7 +127,7 @@ static int weigh_again(struct span_walk *walk, uint64_t header, uint8_t *bytes, 
 {
 	int rc = 0;
 
-	for (int tries = 0; tries < 3 && !*is_parsed && !rc && bytes[walk->heap->layout->state] == SPAN_IN_USE; tries++) {
+	for (int tries = 0; tries < 3 && !*is_parsed && !rc && bytes[walk->heap->layout->state] == CT_MSPAN_IN_USE; tries++) {
 		rc = ct_memory_read(walk->heap->memory, header, bytes, CT_SPAN_HEADER_BYTES);
 		*is_parsed = !rc && walk->parse(walk->heap->layout, bytes, span);
 	}
@@ -292,13 +205,13 @@ static int each_span(const struct span_walk *like)
 int ct_heap_each_span(const struct ct_heap *heap, int (*visit)(void *opaque, const struct ct_object_span *span),
 		      void *opaque)
 {
-	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_any });
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = ct_mspan_parse });
 }
 
 int ct_heap_each_stack_span(const struct ct_heap *heap,
 			    int (*visit)(void *opaque, const struct ct_object_span *span), void *opaque)
 {
-	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = parse_manual });
+	return each_span(&(struct span_walk){ .heap = heap, .visit = visit, .opaque = opaque, .parse = ct_mspan_parse_stack });
 }
 
 /* The spans of chosen sizes, while they are listed. */
@@ -312,7 +225,7 @@ static int list_span(void *opaque, const struct ct_object_span *any)
 	struct listing *listing = opaque;
 	struct ct_span span;
 
-	if (!any->has_pointers || !take_small(any, &span) || !(listing->sizes & ct_size_bit(span.element_bytes)))
+	if (!any->has_pointers || !ct_mspan_take_small(any, &span) || !(listing->sizes & ct_size_bit(span.element_bytes)))
 		return 0;
 	return add_span(listing->heap, &span);
 }
@@ -333,8 +246,8 @@ static int by_base(const void *a, const void *b)
 
 void ct_heap_look_at(struct ct_heap *heap, uint64_t first, uint64_t last)
 {
-	heap->arena_from = arena_index(first);
-	heap->arena_end = arena_index(last) + 1;
+	heap->arena_from = ct_arena_index(first);
+	heap->arena_end = ct_arena_index(last) + 1;
 }
 
 int ct_heap_load_arenas(struct ct_heap *heap)
@@ -367,7 +280,7 @@ int ct_heap_load(struct ct_heap *heap, ct_sizes sizes)
 		rc = each_span(&(struct span_walk){ .heap = heap,
 						    .visit = list_span,
 						    .opaque = &(struct listing){ heap, sizes },
-						    .parse = parse_any,
+						    .parse = ct_mspan_parse,
 						    .weighed = heap });
 	if (rc)
 		return rc;
@@ -386,71 +299,6 @@ void ct_heap_done(struct ct_heap *heap)
 	heap->sound_spans = heap->odd_spans = heap->unread_spans = 0;
 }
 
-static int read_span(const struct ct_heap *heap, uint64_t header, struct ct_span *ret_span)
-{
-	uint8_t bytes[CT_SPAN_HEADER_BYTES];
-	struct ct_object_span any = { .header = header };
-	int rc = ct_memory_read(heap->memory, header, bytes, sizeof(bytes));
-
-	if (rc)
-		return rc;
-	return parse_any(heap->layout, bytes, &any) && take_small(&any, ret_span) ? 0 : -ENOENT;
-}
-
-/* 0: swept since the last collection began; 3: swept, and cached by a P since. A collection later, these are 2 and 5. */
-static bool is_swept(const struct ct_heap *heap, const struct ct_span *span)
-{
-	uint32_t ahead = span->sweepgen - heap->sweepgen;
-
-	return ahead == 0 || ahead == 3 || ahead == 2 || ahead == 5;
-}
-
-static bool is_same_span(const struct ct_span *a, const struct ct_span *b)
-{
-	return a->start == b->start && a->element_bytes == b->element_bytes && a->elements == b->elements;
-}
-
-bool ct_heap_is_current(const struct ct_heap *heap, const struct ct_span *span)
-{
-	struct ct_span now;
-
-	return !read_span(heap, span->header, &now) && is_same_span(&now, span);
-}
-
-static uint32_t allocated_in(const struct ct_span_view *view)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < view->span.elements; i++)
-		count += ct_view_is_live(view, i);
-	return count;
-}
-
-int ct_heap_view(const struct ct_heap *heap, const struct ct_span *span, struct ct_span_view *view)
-{
-	struct ct_span after;
-	int rc = read_span(heap, span->header, &view->span);
-
-	if (!rc && !is_same_span(span, &view->span))
-		rc = -EAGAIN;
-	if (!rc)
-		rc = ct_memory_read(heap->memory, view->span.alloc_bits, view->bits, (view->span.elements + 7) / 8);
-	if (!rc)
-		rc = ct_memory_read(heap->memory, view->span.start, view->data,
-				    (size_t)view->span.elements * view->span.element_bytes);
-	if (!rc)
-		rc = read_span(heap, span->header, &after);
-	if (rc)
-		return rc == -ENOENT || rc == -EFAULT ? -EAGAIN : rc;
-	// the bits belong to the data only if no sweep replaced them in between
-	if (!is_same_span(&after, &view->span) || after.alloc_bits != view->span.alloc_bits)
-		return -EAGAIN;
-	view->is_swept = is_swept(heap, &view->span) && is_swept(heap, &after);
-	view->live = allocated_in(view);
-	view->is_counted = view->live == view->span.allocated || view->span.allocated != after.allocated;
-	return 0;
-}
-
 bool ct_heap_contains(const struct ct_heap *heap, uint64_t address)
 {
 	size_t low = 0, high = heap->arena_count;
@@ -466,33 +314,6 @@ bool ct_heap_contains(const struct ct_heap *heap, uint64_t address)
 			low = middle + 1;
 	}
 	return false;
-}
-
-int ct_heap_span_at(const struct ct_heap *heap, uint64_t address, struct ct_span *ret_span)
-{
-	uint64_t table, heap_arena, header;
-	struct ct_span span;
-	int rc = ct_memory_read_word(heap->memory, heap->mheap + heap->layout->heap_arenas, &table);
-
-	if (!rc)
-		rc = ct_memory_read_word(heap->memory, table + arena_index(address) * 8, &heap_arena);
-	if (!rc && !heap_arena)
-		return -ENOENT;
-	if (!rc)
-		rc = ct_memory_read_word(heap->memory,
-					 heap_arena + heap->layout->arena_spans +
-						 address % CT_ARENA_BYTES / CT_GO_PAGE_BYTES * 8,
-					 &header);
-	if (!rc && !header)
-		return -ENOENT;
-	if (!rc)
-		rc = read_span(heap, header, &span);
-	if (rc)
-		return rc;
-	if (address < span.start || (address - span.start) / span.element_bytes >= span.elements)
-		return -ENOENT;
-	*ret_span = span;
-	return 0;
 }
 
 const struct ct_span *ct_heap_find(const struct ct_heap *heap, uint64_t address)

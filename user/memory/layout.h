@@ -111,3 +111,9 @@ static inline int ct_go_layout_try(uint64_t minor, struct ct_go_layout *ret_layo
 #define CT_ARENA_COUNT (UINT64_C(1) << 22)
 #define CT_GO_PAGE_BYTES UINT64_C(8192)
 #define CT_ARENA_PAGES (CT_ARENA_BYTES / CT_GO_PAGE_BYTES)
+
+/** Entry of the arena table for an address. */
+static inline uint64_t ct_arena_index(uint64_t address)
+{
+	return (address + CT_ARENA_BASE) / CT_ARENA_BYTES & (CT_ARENA_COUNT - 1);
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One reading in the making: the state its passes share. The order of the passes is told in census.c. */
+/* One reading in the making: the state its passes share. The order of the passes is told in scan.c. */
 #pragma once
 
 #include "memory/c_library.h"
