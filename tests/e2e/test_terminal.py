@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import Failed, case, check, environment, main, need_bpf, note
+from e2e import Failed, case, check, environment, main, need_bpf, note, wait_for
 from e2e_process import c_target
 
 CTRL_C = b"\x03"
@@ -163,13 +163,22 @@ def interrupted_once():
             target.tell("pairs 1")  # the target did not get it and lives
 
 
+def pending(pid):
+    """Signals sent to a process that it has not taken."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    mask = int(re.search(r"^ShdPnd:\s+([0-9a-f]+)$", status, re.M)[1], 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
 @case("interrupted_twice")
 def interrupted_twice():
     """At once and without a report. Both wait for it; Linux hands out SIGINT first, so SIGTERM is the second."""
+    both = {signal.SIGINT, signal.SIGTERM}
     with watched() as (target, terminal):
         os.kill(terminal.pid, signal.SIGSTOP)
         os.kill(terminal.pid, signal.SIGTERM)
         terminal.type(CTRL_C)
+        wait_for("both signals to be pending", lambda: both <= pending(terminal.pid), 30)  # a terminal takes its time
         os.kill(terminal.pid, signal.SIGCONT)
         began = time.monotonic()
         text = terminal.finish(128 + signal.SIGTERM)
