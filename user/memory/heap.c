@@ -167,6 +167,7 @@ struct span_walk {
 	bool (*parse)(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span);
 	struct ct_heap *weighed; /* gets the numbers of sound and of odd headers; NULL nobody does */
 	uint64_t sound, odd, unread;
+	uint64_t base; /* of the arena */
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
@@ -199,6 +200,14 @@ static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struc
 		walk->unread++;
 }
 
+/* Wherever else a header stands, it stands where its span begins too; another arena is not asked. */
+static bool stands_at_start(const struct span_walk *walk, uint64_t header, const struct ct_object_span *span)
+{
+	uint64_t offset = span->start - walk->base;
+
+	return offset >= CT_ARENA_BYTES || walk->entries[offset / CT_GO_PAGE_BYTES] == header;
+}
+
 /* A header in use that makes no sense may just be made ready. @return 0 or negative errno. */
 static int weigh_again(struct span_walk *walk, uint64_t header, uint8_t *bytes, struct ct_object_span *span,
 		       bool *is_parsed)
@@ -225,8 +234,10 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, ui
 	if (rc)
 		return rc == -EFAULT ? 0 : rc;
 	is_parsed = walk->parse(walk->heap->layout, bytes, &span);
-	if (span.start != page)
+	if (span.start != page) {
+		walk->odd += is_parsed && !stands_at_start(walk, header, &span);
 		return 0;
+	}
 	if (walk->weighed) {
 		rc = weigh_again(walk, header, bytes, &span, &is_parsed);
 		if (rc)
@@ -248,6 +259,7 @@ static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 	int rc = ct_memory_read(walk->heap->memory, arena->heap_arena + walk->heap->layout->arena_spans, walk->entries,
 				sizeof(walk->entries));
 
+	walk->base = arena->base;
 	for (uint64_t i = 0; !rc && i < CT_ARENA_PAGES; i++) {
 		uint64_t entry = walk->entries[i], page = arena->base + i * CT_GO_PAGE_BYTES;
 
