@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Slots of all children maps together, for each candidate: maps that once were large stay large. */
 #define SLOTS_PER_CANDIDATE 256
@@ -29,7 +30,7 @@ static uint8_t kind_of(uint8_t concrete)
 struct visiting {
 	struct ct_scan *scan;
 	struct ct_candidate *parent;
-	uint64_t visited;
+	uint64_t visited, odd_keys;
 };
 
 /* One that was made or has ended since the contexts were read is of its size all the same. */
@@ -49,7 +50,7 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 	if (++visiting->visited % BREATHE == 0)
 		ct_scan_breathe(visiting->scan);
 	if (itab.interface != CT_INTERFACE_CANCELER) {
-		visiting->scan->evidence.odd_keys++;
+		visiting->odd_keys++;
 		return;
 	}
 	visiting->parent->flags |= CT_SEEN_HAS_CHILDREN;
@@ -63,17 +64,47 @@ static void visit_child(void *opaque, uint64_t word, uint64_t data)
 	child->seen.retained_by |= CT_RETAINED_PARENT;
 }
 
+/* What a parent and its map say: as long as that stands, the map is the parent's own and nobody changes it. */
+struct map_state {
+	uint64_t parent[CT_CONTEXT_ERR / 8 + 1];
+	uint64_t map[4];
+};
+
+static bool read_state(struct ct_scan *scan, const struct ct_candidate *parent, struct map_state *state)
+{
+	return !ct_memory_read(scan->memory, parent->object, state->parent, sizeof(state->parent)) &&
+	       !ct_memory_read(scan->memory, parent->children, state->map, sizeof(state->map)) &&
+	       state->parent[CT_CONTEXT_CHILDREN / 8] == parent->children && !state->parent[CT_CONTEXT_ERR / 8];
+}
+
+/* The map of a parent that ended is somebody else's memory soon: what no library makes counts only where all stood still. */
+static void weigh_odd_keys(struct visiting *visiting, const struct map_state *before)
+{
+	struct map_state after;
+
+	if (visiting->odd_keys && read_state(visiting->scan, visiting->parent, &after) &&
+	    !memcmp(before, &after, sizeof(after)))
+		visiting->scan->evidence.odd_keys += visiting->odd_keys;
+}
+
 static int read_children(struct ct_scan *scan, struct ct_candidate *parent)
 {
 	struct ct_children_reader *reader = &scan->census->children;
 	struct visiting visiting = { .scan = scan, .parent = parent };
+	struct map_state before;
+	bool is_sure = false;
 	int rc = -EAGAIN;
 
-	for (int tries = 0; tries < 3 && rc == -EAGAIN; tries++) {
-		if (tries)
+	for (int tries = 0; tries < 3 && (rc == -EAGAIN || (visiting.odd_keys && !is_sure)); tries++) {
+		if (tries) {
 			reader->headers.valid = reader->groups.valid = 0;
+			is_sure = read_state(scan, parent, &before); // copies from here on are of one moment
+		}
+		visiting.odd_keys = 0;
 		rc = ct_children_read(reader, parent->children, visit_child, &visiting);
 	}
+	if (is_sure)
+		weigh_odd_keys(&visiting, &before);
 	if (rc == -EAGAIN || rc == -EFAULT)
 		parent->flags |= CT_SEEN_TORN_MAP;
 	return rc == -EAGAIN || rc == -EFAULT ? 0 : rc;
