@@ -25,6 +25,8 @@
 /* Two readings make a proof. More only while something was lost for the first time, or a collection hides whether it is. */
 #define READINGS_MIN 2
 #define READINGS_MAX 6
+/* A busy program may look as if laid out otherwise in one reading; one that is laid out otherwise does so in each. */
+#define REFUSALS 3
 #define PAUSE_MS (CT_PROOF_DISTANCE_NS / CT_NSEC_PER_MSEC + 50)
 
 #define HELPERS_MAX 4
@@ -97,15 +99,17 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
 	uint64_t end_ns = limit_readings(live);
-	int rc = 0;
+	int rc = 0, readings = 0, refusals = 0;
 
 	ct_status_init(&live->status, live->options);
-	for (int i = 0; !rc && goes_on(&live->scanner, i, end_ns); i++) {
-		if (i && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
+	while (!rc && goes_on(&live->scanner, readings, end_ns)) {
+		if (readings + refusals && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
 		if (!rc)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, show_progress, live);
-		if (!rc && live->scanner.is_refused)
+		if (!live->scanner.is_refused)
+			readings++;
+		else if (!rc && ++refusals == REFUSALS)
 			return ct_error_set(reterr, -EOPNOTSUPP, "cannot judge process %d: %s",
 					    (int)ct_target_pid(live->target), live->scanner.reason);
 	}
