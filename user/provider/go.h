@@ -46,6 +46,3 @@ int ct_go_configure(struct ct_target *target, struct ct_process_config *config, 
 
 /** Address, as linked, of time.startNano: the zero of a Go program's monotonic time. @return 0 or -ENOENT. */
 int ct_go_find_start_nano(struct ct_binary *binary, uint64_t *ret_address);
-
-/** Address, as linked, of runtime.mheap_. @return 0 or -ENOENT. */
-int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address);

@@ -79,26 +79,3 @@ int ct_go_find_start_nano(struct ct_binary *binary, uint64_t *ret_address)
 			return 0;
 	return -ENOENT;
 }
-
-/* mallocinit calls mheap_.init(): lea d(%rip),%rax; call. */
-int ct_go_find_heap(struct ct_binary *binary, uint64_t *ret_address)
-{
-	static const uint8_t load[] = {0x48, 0x8d, 0x05};
-	struct ct_function init;
-	struct code code;
-	uint64_t bytes;
-
-	if (!ct_binary_data_symbol(binary, "runtime.mheap_", ret_address, &bytes))
-		return 0;
-	if (ct_binary_find(binary, "runtime.(*mheap).init", &init, 1) < 1 ||
-	    read_code(binary, "runtime.mallocinit", &code))
-		return -ENOENT;
-	for (size_t at = 7; at + 5 <= code.count; at++) {
-		if (code.bytes[at] != 0xe8 || relative(&code, at, 5) != init.start ||
-		    memcmp(code.bytes + at - 7, load, sizeof(load)))
-			continue;
-		*ret_address = relative(&code, at - 7, 7);
-		return 0;
-	}
-	return -ENOENT;
-}

@@ -164,7 +164,7 @@ static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_
 {
 	uint64_t address, arenas = 0;
 
-	if (ct_go_find_heap(ct_target_binary(target), &address))
+	if (ct_locate_heap(ct_target_binary(target), &address))
 		return ct_plan_refuse(plan, "runtime.mheap_",
 				      "not found: only a goroutine's first captured context is seen");
 	if (ct_target_read(target, address + bias + layout->heap->heap_arenas, &arenas, sizeof(arenas)))
