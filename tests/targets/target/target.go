@@ -26,8 +26,14 @@ func Say(format string, args ...interface{}) {
 	fmt.Printf(format+"\n", args...)
 }
 
-// Ready tells the harness that an attach may begin.
-func Ready() { Say("ready %d", os.Getpid()) }
+var signals = make(chan os.Signal, 1)
+
+// Ready tells the harness that an attach may begin. From here on SIGTERM is for Commands: the harness may stop the
+// program right after this line.
+func Ready() {
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	Say("ready %d", os.Getpid())
+}
 
 // Truth prints the ground truth.
 func Truth(truth interface{}) {
@@ -41,8 +47,7 @@ func Truth(truth interface{}) {
 // Commands runs do for each line of standard input and answers "ok LINE" when it is done. It returns at "end", at the
 // end of the input and at SIGTERM. "gc" is known to every program: two collections.
 func Commands(do func(command string)) {
-	lines, signals := make(chan string), make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	lines := make(chan string)
 	go func() {
 		defer close(lines)
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
