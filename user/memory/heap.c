@@ -80,7 +80,7 @@ struct span_walk {
 	bool (*parse)(const struct ct_heap_layout *layout, const uint8_t *header, struct ct_object_span *span);
 	struct ct_heap *weighed; /* gets the numbers of sound and of odd headers; NULL nobody does */
 	uint64_t sound, odd, unread;
-	uint64_t base; /* of the arena */
+	const struct ct_arena *arena;
 	struct ct_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
@@ -113,12 +113,23 @@ static void weigh_span(struct span_walk *walk, const uint8_t *bytes, const struc
 		walk->unread++;
 }
 
-/* Wherever else a header stands, it stands where its span begins too; another arena is not asked. */
+/*
+ * Wherever else a header stands, it stands where its span begins too; another arena is not asked. The table was copied
+ * before the header was, and headers are used again: what does not fit is looked at afresh, both of them.
+ */
 static bool stands_at_start(const struct span_walk *walk, uint64_t header, const struct ct_object_span *span)
 {
-	uint64_t offset = span->start - walk->base;
+	uint64_t offset = span->start - walk->arena->base, entry, start;
+	const struct ct_heap *heap = walk->heap;
 
-	return offset >= CT_ARENA_BYTES || walk->entries[offset / CT_GO_PAGE_BYTES] == header;
+	if (offset >= CT_ARENA_BYTES || walk->entries[offset / CT_GO_PAGE_BYTES] == header)
+		return true;
+	if (ct_memory_read_word(heap->memory, header + CT_SPAN_START, &start) || start != span->start ||
+	    ct_memory_read_word(heap->memory,
+				walk->arena->heap_arena + heap->layout->arena_spans + offset / CT_GO_PAGE_BYTES * 8,
+				&entry))
+		return true; // it is on its way elsewhere
+	return entry == header;
 }
 
 /* A header in use that makes no sense may just be made ready. @return 0 or negative errno. */
@@ -172,7 +183,7 @@ static int visit_arena(struct span_walk *walk, const struct ct_arena *arena)
 	int rc = ct_memory_read(walk->heap->memory, arena->heap_arena + walk->heap->layout->arena_spans, walk->entries,
 				sizeof(walk->entries));
 
-	walk->base = arena->base;
+	walk->arena = arena;
 	for (uint64_t i = 0; !rc && i < CT_ARENA_PAGES; i++) {
 		uint64_t entry = walk->entries[i], page = arena->base + i * CT_GO_PAGE_BYTES;
 

@@ -29,9 +29,21 @@ struct verifying {
 	unsigned int share; /* one odd one in so many contradicts the layout */
 };
 
+/* A context that ended meanwhile left its place to something else. */
+static bool is_context_still(struct ct_scan *scan, uint64_t address)
+{
+	struct ct_census *census = scan->census;
+	uint64_t word;
+
+	if (census->layout.context->is_timer_indirect)
+		return true; // the first word of a timerCtx is no itab
+	return !ct_memory_read_word(scan->memory, address, &word) &&
+	       ct_itabs_look(&census->itabs, word).interface == CT_INTERFACE_CONTEXT;
+}
+
 void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind)
 {
-	const struct ct_census *census = scan->census;
+	struct ct_census *census = scan->census;
 	const struct ct_context_layout *layout = census->layout.context;
 	uint8_t class = kind == CT_KIND_CANCEL ? layout->cancel_class : layout->timer_class;
 	struct ct_span span;
@@ -40,7 +52,7 @@ void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t addres
 		return; // freed since, or not to be read: says nothing
 	if (span.element_bytes == class && (address - span.start) % class == 0)
 		sized->sound++;
-	else
+	else if (is_context_still(scan, address))
 		sized->odd++;
 }
 
