@@ -80,16 +80,34 @@ static void note_words(struct ct_scan *scan, const uint64_t *words, size_t count
 		ct_scan_note(scan, words[i], CT_SEEN_IN_CALL);
 }
 
-/* Where a goroutine that waits stands, its scheduler has written down. */
+static bool names_call(const struct ct_closures *closures, const struct stretch *stretch)
+{
+	for (size_t i = 0; i < stretch->count; i++)
+		if (ct_closures_is_call(closures, stretch->words[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Where a goroutine that waits stands, its scheduler has written down. One that only waits for a processor was taken off it
+ * anywhere, by a signal: in the middle of a prologue or an epilogue the function has no frame, and its caller, which may be
+ * a creator, is in none of the chain. There the whole top counts if it names such a call at all.
+ */
 static void visit_waiting(struct ct_scan *scan, struct stretch *stretch, const uint8_t *g)
 {
+	const struct ct_closures *closures = &scan->census->facts.closures;
+	uint32_t status = ct_goroutine_status(scan->census->layout.goroutine, g);
 	uint64_t frame = ct_load64(g + scan->census->layout.goroutine->sched_bp);
+	size_t words;
 
-	// preempted in its prologue a function has no frame yet: its return address is the first word, the frame its caller's
-	if (read_top(scan, stretch, ct_load64(g + CT_G_SCHED_SP), ct_load64(g + CT_G_STACK_LOW),
-		     ct_load64(g + CT_G_STACK_HIGH)))
-		note_words(scan, stretch->words,
-			   call_words(&scan->census->facts.closures, stretch, ct_load64(g + CT_G_SCHED_PC), frame, 1));
+	if (!read_top(scan, stretch, ct_load64(g + CT_G_SCHED_SP), ct_load64(g + CT_G_STACK_LOW),
+		      ct_load64(g + CT_G_STACK_HIGH)))
+		return;
+	if (status == CT_GOROUTINE_RUNNABLE || status == CT_GOROUTINE_PREEMPTED)
+		words = names_call(closures, stretch) ? stretch->count : 0;
+	else // a prologue that asks for more stack has no frame yet: its return address is the first word
+		words = call_words(closures, stretch, ct_load64(g + CT_G_SCHED_PC), frame, 1);
+	note_words(scan, stretch->words, words);
 }
 
 /* A thread may be anywhere in a prologue: all between its stack pointer and its frame may be a return address. */

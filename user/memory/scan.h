@@ -159,9 +159,11 @@ void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t addres
 
 /** src/runtime/runtime2.go: _Gidle, _Grunning, _Gwaiting, _Gdead. */
 #define CT_GOROUTINE_IDLE 0
+#define CT_GOROUTINE_RUNNABLE 1
 #define CT_GOROUTINE_RUNNING 2
 #define CT_GOROUTINE_WAITING 4
 #define CT_GOROUTINE_DEAD 6
+#define CT_GOROUTINE_PREEMPTED 9
 
 /** Status of a runtime.g, without the flag that its stack is being scanned. */
 static inline uint32_t ct_goroutine_status(const struct ct_goroutine_layout *layout, const uint8_t *g)
