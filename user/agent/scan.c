@@ -46,6 +46,7 @@ static uint64_t event_time(struct reading *reading)
 void ct_scanner_done(struct ct_scanner *scanner)
 {
 	ct_census_free(scanner->census);
+	ct_census_result_done(&scanner->earlier);
 	ct_image_writer_free(scanner->writer);
 	*scanner = (struct ct_scanner){ 0 };
 }
@@ -319,6 +320,28 @@ static int tell(struct reading *reading, uint64_t lost)
 	return reading->error;
 }
 
+int ct_scanner_remember(struct ct_scanner *scanner)
+{
+	return ct_census_scan(scanner->census, NULL, NULL, &scanner->earlier, NULL);
+}
+
+/* One stopped reading proves: only of what lived before it. */
+static void doubt_young(const struct ct_scanner *scanner, struct ct_census_result *result)
+{
+	if (!result->is_stopped || !scanner->earlier.began_ns)
+		return;
+	for (size_t i = 0; i < result->count; i++) {
+		struct ct_census_context *seen = &result->contexts[i];
+		const struct ct_census_context *before = ct_census_find(&scanner->earlier, seen->address);
+
+		if (seen->state != CT_OBSERVED_LOST || (before && before->deadline_ns == seen->deadline_ns))
+			continue;
+		seen->state = CT_OBSERVED_UNDECIDED;
+		seen->is_in_flux = true;
+		result->lost--;
+	}
+}
+
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
 {
 	struct reading reading = { .scanner = scanner, .pipeline = pipeline, .drain = drain, .opaque = opaque };
@@ -331,6 +354,7 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 		ct_image_writer_begin(scanner->writer, scanner->scans + 1, began_ns);
 	rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
 	if (!rc) {
+		doubt_young(scanner, &reading.result);
 		drain(opaque);
 		rc = tell(&reading, lost);
 	}
