@@ -24,6 +24,22 @@ type load struct {
 	errors   target.Counter
 }
 
+// meeting answers no request before as many have come as there are clients: each of them has a connection then.
+type meeting struct {
+	missing sync.WaitGroup
+}
+
+func newMeeting(clients int) *meeting {
+	m := &meeting{}
+	m.missing.Add(clients)
+	return m
+}
+
+func (m *meeting) ServeHTTP(http.ResponseWriter, *http.Request) {
+	m.missing.Done()
+	m.missing.Wait()
+}
+
 func newLoad(url string, rate, workers int, seconds float64) *load {
 	l := &load{url: url, workers: workers, stopping: make(chan struct{})}
 	l.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, MaxConnsPerHost: workers}}
@@ -36,11 +52,22 @@ func newLoad(url string, rate, workers int, seconds float64) *load {
 	return l
 }
 
+// start returns when every client has its connection.
 func (l *load) start(life context.Context) {
+	var connected sync.WaitGroup
+	connected.Add(l.workers)
 	for i := 0; i < l.workers; i++ {
 		l.running.Add(1)
-		go l.work(life)
+		go func() {
+			defer l.running.Done()
+			if err := l.ask(life, "/connect"); err != nil {
+				l.errors.Add(1)
+			}
+			connected.Done()
+			l.work(life)
+		}()
 	}
+	connected.Wait()
 }
 
 func (l *load) end() {
@@ -58,22 +85,21 @@ func (l *load) isOver() bool {
 }
 
 func (l *load) work(life context.Context) {
-	defer l.running.Done()
 	for next := time.Now(); !l.isOver(); next = next.Add(l.interval) {
 		time.Sleep(time.Until(next))
 		if time.Since(next) > time.Second {
 			next = time.Now() // late beyond repair: no burst
 		}
-		if err := l.ask(life); err != nil {
+		if err := l.ask(life, "/checkout"); err != nil {
 			l.errors.Add(1)
 		}
 	}
 }
 
-func (l *load) ask(life context.Context) error {
+func (l *load) ask(life context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(life, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+path, nil)
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,11 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/checkout", s.checkout)
+	mux.Handle("/connect", newMeeting(*workers))
 	httpServer := &http.Server{Handler: mux}
 	go httpServer.Serve(listener)
 
-	l := newLoad("http://"+listener.Addr().String()+"/checkout", *rate, *workers, *seconds)
+	l := newLoad("http://"+listener.Addr().String(), *rate, *workers, *seconds)
 	l.start(life)
 	target.Ready()
 	target.Commands(func(string) {})
