@@ -26,6 +26,8 @@
 #define GO_HEAP_DEADLINE (GO_HEAP_TIME_BASE + UINT64_C(5000000000))
 #define GO_HEAP_WATCHER_STACK (5 * 8192 + 0x4000 + 2 * 0x400 + 0x100) /* in `heap`: what the watcher's stack holds */
 #define GO_HEAP_DEFERS (5 * 8192 + 0x2000) /* in `heap`: 50 records of a defer list, 48 bytes each */
+#define GO_HEAP_INSIDE (5 * 8192 + 0x1000 + 3 * 512) /* in `heap`: the goroutine that is inside a creator */
+#define GO_HEAP_PLAIN_CODE UINT64_C(0x408000) /* code that is no creator's */
 #define GO_HEAP_TASK 7 /* goroutine whose defer list holds a cancel function 50 times */
 
 /** What becomes of a context. */

@@ -4,8 +4,10 @@
  * again it is the same; and whatever is changed in it, nothing is told that the bounds do not allow.
  */
 #include "go_heap.h"
+#include "memory/frozen.h"
 #include "memory/image.h"
 #include "memory/image_writer.h"
+#include "memory/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,6 +90,72 @@ static void every_release_tells_every_fate(void **state)
 		assert_int_equal(ct_census_state_of(census, &result, GO_HEAP_ARENA + 4096), CT_OBSERVED_FREED);
 		ct_census_result_done(&result);
 		done(census);
+	}
+}
+
+/* It stands still now, and all of its heap is within reach. */
+static struct ct_freeze *freeze(struct ct_census *census)
+{
+	struct ct_freeze *freeze = calloc(1, sizeof(*freeze));
+	struct ct_thread *thread = calloc(1, sizeof(*thread));
+
+	assert_true(freeze && thread);
+	thread->words_count = sizeof(process.heap) / 16;
+	thread->words = calloc(thread->words_count, sizeof(*thread->words));
+	assert_non_null(thread->words);
+	for (size_t i = 0; i < thread->words_count; i++)
+		thread->words[i] = GO_HEAP_ARENA + 16 * i;
+	freeze->threads = (struct ct_threads){ .list = thread, .count = 1 };
+	ct_copy_init(&freeze->copy, &process.fake.memory, UINT64_C(1) << 30);
+	for (size_t i = 0; i < process.fake.count; i++)
+		assert_int_equal(ct_copy_add(&freeze->copy, process.fake.stretches[i].base,
+					     process.fake.stretches[i].base + process.fake.stretches[i].bytes), 0);
+	ct_copy_sort(&freeze->copy);
+	freeze->heap = (struct ct_heap){ .memory = &freeze->copy.memory,
+					 .layout = census->heap.layout,
+					 .mheap = census->heap.mheap };
+	assert_int_equal(ct_heap_load_arenas(&freeze->heap), 0);
+	ct_census_freeze(census, freeze);
+	return freeze;
+}
+
+/*
+ * The runtime is copying the stack of a goroutine that is inside a creator: its frame pointer leads into the new stack,
+ * the bounds and the stack pointer are the old one's, or the stack pointer is the new one's already.
+ */
+static void a_moving_stack_proves_nothing(void **state)
+{
+	static const struct {
+		uint32_t status;
+		bool is_sp_old;
+	} moments[] = { { CT_GOROUTINE_COPYING, true },
+			{ CT_GOROUTINE_COPYING, false },
+			{ CT_GOROUTINE_WAITING | CT_GOROUTINE_SCANNED, true },
+			{ CT_GOROUTINE_WAITING, false } };
+
+	(void)state;
+	for (unsigned int minor = CT_GO_MINOR_OLDEST; minor <= CT_GO_MINOR_NEWEST; minor++) {
+		for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+			struct ct_census *census = begin(minor);
+			struct ct_census_result result = { 0 };
+			uint8_t *g = process.heap + GO_HEAP_INSIDE;
+			struct ct_freeze *frozen;
+
+			fake_put(g + process.go.goroutine->status, moments[i].status, 4);
+			fake_put(g + CT_G_SCHED_PC, GO_HEAP_PLAIN_CODE, 8);
+			fake_put(g + process.go.goroutine->sched_bp, GO_HEAP_ARENA + 0x40, 8);
+			if (!moments[i].is_sp_old)
+				fake_put(g + CT_G_SCHED_SP, GO_HEAP_ARENA + 0x10, 8);
+			frozen = freeze(census);
+			assert_int_equal(ct_census_scan(census, NULL, NULL, &result, NULL), 0);
+			expect_state(&result, GO_HEAP_IN_CALL, CT_OBSERVED_UNDECIDED, CT_RETAINED_PARENT);
+			expect_state(&result, GO_HEAP_LOST, CT_OBSERVED_LOST, CT_RETAINED_PARENT);
+			assert_true(result.is_stopped && look(&result, GO_HEAP_IN_CALL)->is_in_flux);
+			ct_census_result_done(&result);
+			ct_census_freeze(census, NULL);
+			ct_freeze_free(frozen);
+			done(census);
+		}
 	}
 }
 
@@ -293,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_release_tells_every_fate),
+		cmocka_unit_test(a_moving_stack_proves_nothing),
 		cmocka_unit_test(a_recording_says_the_same),
 		cmocka_unit_test(a_bound_makes_it_incomplete),
 		cmocka_unit_test(a_stack_full_of_contexts_is_no_watchers),

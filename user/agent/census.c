@@ -76,8 +76,6 @@ static int read_stopped(struct ct_live *live, struct ct_error *reterr)
 	}
 	rc = ct_stop_check(ct_target_pid(live->target), false, reterr);
 	live->scanner.has_no_stream = true;
-	if (!rc && (ct_scanner_remember(&live->scanner) || poll(NULL, 0, 50) < 0))
-		return ct_error_set(reterr, -ESRCH, "cannot read the memory of process %d", (int)ct_target_pid(live->target));
 	return rc ? rc : ct_still_scan(live, false, show_progress, reterr);
 }
 

@@ -71,6 +71,8 @@ int ct_pipeline_push(void *opaque, const struct ct_event *event)
 	ct_pipeline_keep(pipeline, event);
 	if (pipeline->options->why && event->header->type == CT_EVENT_CANCEL)
 		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
+	if (pipeline->ended)
+		ct_ended_list_note(pipeline->ended, event);
 	if (event->header->type == CT_EVENT_RULES)
 		rc = take_rules(pipeline, *event->rules);
 	else

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/ended_list.h"
 #include "agent/why.h"
 #include "cli.h"
 #include "ctxtrace/detect.h"
@@ -21,6 +22,7 @@ struct ct_pipeline {
 	struct ct_tree *tree;
 	struct ct_recorder *recorder;	  /**< NULL: nothing is recorded. */
 	struct ct_suppressions *suppress; /**< NULL: nothing is left out. */
+	struct ct_ended_list *ended;	  /**< Told of every end while memory is read; borrowed, else NULL. */
 	int record_error;		  /**< First failure to write the recording; recording stops there. */
 };
 

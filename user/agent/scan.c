@@ -24,6 +24,7 @@ struct reading {
 	struct ct_census_result result;
 	ct_scan_breathe drain;
 	void *opaque;
+	struct ct_ended_list ended; /* since it began */
 	uint64_t breathed_ns;
 	bool tells_all; /* the live contexts the tree does not know, too */
 	int error;
@@ -46,7 +47,6 @@ static uint64_t event_time(struct reading *reading)
 void ct_scanner_done(struct ct_scanner *scanner)
 {
 	ct_census_free(scanner->census);
-	ct_census_result_done(&scanner->earlier);
 	ct_image_writer_free(scanner->writer);
 	*scanner = (struct ct_scanner){ 0 };
 }
@@ -231,13 +231,17 @@ static bool has_room(const struct reading *reading)
 	return reading->scanner->has_no_stream || ct_tree_totals(reading->pipeline->tree)->live < most / 2;
 }
 
-/* Unknown to the stream: not in the tree, or there only because this reading named it as the parent of another. */
-static bool is_stranger(const struct reading *reading, uint64_t address)
+/*
+ * Unknown to the stream: not in the tree, or there only because this reading named it as the parent of another. One that
+ * ended since it was read is unknown to the tree too.
+ */
+static bool is_stranger(struct reading *reading, uint64_t address)
 {
 	const struct ct_context *context = ct_tree_find(reading->pipeline->tree, address);
 
-	return !context ||
-	       (context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns);
+	if (context)
+		return context->state & CT_CONTEXT_ADOPTED && context->created_ns == reading->result.began_ns;
+	return !ct_ended_list_has(&reading->ended, address);
 }
 
 static bool is_proven(const struct reading *reading, uint64_t address)
@@ -265,8 +269,7 @@ static bool is_pile_growing(const struct reading *reading, const struct ct_censu
 }
 
 /*
- * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale. One that ended
- * during the reading is unknown too: the tree remembers that, and what it has forgotten the next reading ends.
+ * Contexts the tree does not know. The lost ones are always told, the held ones when the tree is stale.
  */
 static void compare_strangers(struct reading *reading)
 {
@@ -313,33 +316,13 @@ static int tell(struct reading *reading, uint64_t lost)
 	if (reading->result.is_complete) {
 		compare_strangers(reading);
 		compare_tree(reading);
-		scanner->has_told = true;
-		scanner->lost_events = lost; // what was lost since the reading began is for the next one
+		if (!reading->ended.is_cut) {
+			scanner->has_told = true;
+			scanner->lost_events = lost; // what was lost since the reading began is for the next one
+		}
 	}
 	push_bracket(reading, CT_EVENT_SCAN_END);
 	return reading->error;
-}
-
-int ct_scanner_remember(struct ct_scanner *scanner)
-{
-	return ct_census_scan(scanner->census, NULL, NULL, &scanner->earlier, NULL);
-}
-
-/* One stopped reading proves: only of what lived before it. */
-static void doubt_young(const struct ct_scanner *scanner, struct ct_census_result *result)
-{
-	if (!result->is_stopped || !scanner->earlier.began_ns)
-		return;
-	for (size_t i = 0; i < result->count; i++) {
-		struct ct_census_context *seen = &result->contexts[i];
-		const struct ct_census_context *before = ct_census_find(&scanner->earlier, seen->address);
-
-		if (seen->state != CT_OBSERVED_LOST || (before && before->deadline_ns == seen->deadline_ns))
-			continue;
-		seen->state = CT_OBSERVED_UNDECIDED;
-		seen->is_in_flux = true;
-		result->lost--;
-	}
 }
 
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
@@ -352,12 +335,14 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	reading.tells_all = scanner->has_no_stream || is_stale(scanner, pipeline->tree);
 	if (scanner->writer)
 		ct_image_writer_begin(scanner->writer, scanner->scans + 1, began_ns);
+	pipeline->ended = &reading.ended;
 	rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
 	if (!rc) {
-		doubt_young(scanner, &reading.result);
 		drain(opaque);
 		rc = tell(&reading, lost);
 	}
+	pipeline->ended = NULL;
+	ct_ended_list_done(&reading.ended);
 	ct_census_result_done(&reading.result);
 	plan_next(scanner, began_ns);
 	return rc;

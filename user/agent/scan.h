@@ -22,7 +22,6 @@ struct ct_image_writer;
 /** The scans of one session. Zero-initialise. */
 struct ct_scanner {
 	struct ct_census *census; /**< Owned; NULL: this target's memory cannot be asked. */
-	struct ct_census_result earlier; /**< Of ct_scanner_remember(); owned. */
 	uint32_t scans;		  /**< Number of the last scan. */
 	uint64_t began_ns;	  /**< Begin of the last reading; 0 none. */
 	uint64_t next_ns;	  /**< Not before. */
@@ -73,12 +72,6 @@ struct ct_retelling {
  */
 int ct_scanner_retell(struct ct_scanner *scanner, struct ct_pipeline *pipeline, struct ct_image *image,
 		      struct ct_retelling *retelling);
-
-/**
- * Before a running target is stopped: see what lives. The stopped reading then proves nothing of what is younger, which
- * may be in the middle of being made. @return 0 or negative errno.
- */
-int ct_scanner_remember(struct ct_scanner *scanner);
 
 /** @return true when it is time to ask again: something old lives, or a suspicion waits for its second reading. */
 bool ct_scanner_is_due(const struct ct_scanner *scanner, const struct ct_pipeline *pipeline, uint64_t now_ns);

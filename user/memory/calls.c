@@ -9,7 +9,9 @@
  *
  * In a frozen process the running ones are in the middle of something too, and there is no second reading: they are
  * followed from their thread's registers, which count as words of their stacks. Where the thread is on another stack
- * (the scheduler's, a signal's) the goroutine's last frame is not known, and its whole stack is in flux.
+ * (the scheduler's, a signal's) the goroutine's last frame is not known, and its whole stack is in flux; so it is while
+ * the runtime moves a stack: the saved frame pointer leads to the new one before the bounds do (copystack in
+ * src/runtime/stack.go). Where there is a second reading, that is over by then.
  *
  * Only exact frames count: stale words of earlier calls name creators too, and would hide the leaks they made.
  */
@@ -64,7 +66,7 @@ static size_t call_words(const struct ct_closures *closures, const struct stretc
 	return end;
 }
 
-/* The top of a stack. @return false when it cannot be read: it was moved or freed, so its goroutine ran. */
+/* From an address up. @return false when it cannot be read: it was moved or freed, so its goroutine ran. */
 static bool read_top(struct ct_scan *scan, struct stretch *stretch, uint64_t sp, uint64_t low, uint64_t high)
 {
 	if (sp % 8 || sp < low || sp >= high)
@@ -135,24 +137,37 @@ static int visit_whole(struct ct_scan *scan, struct stretch *stretch, uint64_t l
 	if (low >= high || high - low > scan->census->freeze->stack_bytes_left)
 		return -EOVERFLOW;
 	scan->census->freeze->stack_bytes_left -= high - low;
-	for (uint64_t at = low; at < high && read_top(scan, stretch, at, low, high); at += LOOK_BYTES)
+	for (uint64_t at = low; at < high; at += LOOK_BYTES) {
+		if (!read_top(scan, stretch, at, low, high))
+			return -EPROTO;
 		note_words(scan, stretch->words, stretch->count);
+	}
 	return 0;
+}
+
+/* Has nobody written down where in its stack it stands? */
+static bool is_anywhere(const struct ct_goroutine_layout *layout, const uint8_t *g)
+{
+	uint64_t sp = ct_load64(g + CT_G_SCHED_SP);
+
+	return ct_goroutine_status(layout, g) == CT_GOROUTINE_RUNNING || ct_goroutine_is_moving(layout, g) ||
+	       sp < ct_load64(g + CT_G_STACK_LOW) || sp >= ct_load64(g + CT_G_STACK_HIGH);
 }
 
 static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 {
 	const struct ct_freeze *freeze = scan->census->freeze;
 	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
-	bool is_running = ct_goroutine_status(scan->census->layout.goroutine, g) == CT_GOROUTINE_RUNNING;
+	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
+	bool is_running = ct_goroutine_status(layout, g) == CT_GOROUTINE_RUNNING;
 	const struct ct_thread *thread = freeze ? ct_freeze_thread_on(freeze, low, high) : NULL;
 
 	if (thread)
 		visit_thread(scan, opaque, thread, low, high);
+	else if (freeze && is_anywhere(layout, g))
+		return visit_whole(scan, opaque, low, high);
 	else if (!is_running)
 		visit_waiting(scan, opaque, g);
-	else if (freeze)
-		return visit_whole(scan, opaque, low, high);
 	return 0;
 }
 

@@ -40,7 +40,7 @@ static int mark_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 
 	(void)opaque;
 	if (low >= high)
-		return 0;
+		return -EPROTO;
 	if (thread) {
 		thread->is_on_goroutine = true;
 		sp = thread->sp;

@@ -157,18 +157,28 @@ bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
 /** Weigh whether an object that is told to be a context of a kind has the size of such. */
 void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind);
 
-/** src/runtime/runtime2.go: _Gidle, _Grunning, _Gwaiting, _Gdead. */
+/** src/runtime/runtime2.go: _Gidle, _Grunnable, _Grunning, _Gwaiting, _Gdead, _Gcopystack, _Gpreempted, _Gscan. */
 #define CT_GOROUTINE_IDLE 0
 #define CT_GOROUTINE_RUNNABLE 1
 #define CT_GOROUTINE_RUNNING 2
 #define CT_GOROUTINE_WAITING 4
 #define CT_GOROUTINE_DEAD 6
+#define CT_GOROUTINE_COPYING 8 /* its stack */
 #define CT_GOROUTINE_PREEMPTED 9
+#define CT_GOROUTINE_SCANNED 0x1000 /* flag: its stack is being scanned, and may be moved to a smaller one */
 
-/** Status of a runtime.g, without the flag that its stack is being scanned. */
+/** Status of a runtime.g, without the flag. */
 static inline uint32_t ct_goroutine_status(const struct ct_goroutine_layout *layout, const uint8_t *g)
 {
-	return (uint32_t)ct_load(g + layout->status, 4) & ~0x1000u;
+	return (uint32_t)ct_load(g + layout->status, 4) & ~(uint32_t)CT_GOROUTINE_SCANNED;
+}
+
+/** Is its stack being copied to another one, or may it be? Its words then name both, some of each. */
+static inline bool ct_goroutine_is_moving(const struct ct_goroutine_layout *layout, const uint8_t *g)
+{
+	uint64_t status = ct_load(g + layout->status, 4);
+
+	return status & CT_GOROUTINE_SCANNED || status == CT_GOROUTINE_COPYING;
 }
 
 /**

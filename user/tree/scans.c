@@ -145,9 +145,17 @@ static bool is_adoptable(const struct ct_tree *tree, uint8_t state)
 	return state == CT_OBSERVED_LOST || state == CT_OBSERVED_HELD;
 }
 
+/* Its end is told when it begins, and a goroutine may be taken off its processor before memory shows it. */
+static bool has_just_ended(const struct ct_tree *tree, uint64_t address, uint64_t began_ns)
+{
+	uint64_t ended_ns = ct_ended_time(tree, address);
+
+	return ended_ns && ended_ns + CT_PROOF_DISTANCE_NS >= began_ns;
+}
+
 /*
  * A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one, or the stream
- * knows better: it ended while memory was being read, or after.
+ * knows better: it ended while memory was being read, or not long before.
  */
 static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uint32_t *ret_index)
 {
@@ -155,8 +163,7 @@ static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uin
 	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
 
 	*ret_index = CT_INDEX_NONE;
-	if (!is_adoptable(tree, seen->state) ||
-	    ct_ended_time(tree, seen->context) >= began_ns)
+	if (!is_adoptable(tree, seen->state) || has_just_ended(tree, seen->context, began_ns))
 		return 0;
 	if (tree->contexts.used + needed > tree->caps.max_contexts) {
 		tree->totals.refused_contexts++;

@@ -32,6 +32,28 @@ func busy(root context.Context) {
 	}
 }
 
+// padded makes a context below calls that have nearly used up a new goroutine's stack: with the right depth the runtime
+// copies the stack to a larger one in the middle of a creator or of a cancel function.
+//
+//go:noinline
+func padded(root context.Context, depth int) int {
+	if depth > 0 {
+		return padded(root, depth-1) + 1
+	}
+	ctx, cancel := context.WithTimeout(root, time.Hour)
+	ctx.Done()
+	cancel()
+	return 0
+}
+
+func grow(root context.Context) {
+	done := make(chan int)
+	for depth := 0; root.Err() == nil; depth = (depth + 1) % 24 {
+		go func() { done <- padded(root, depth) }()
+		<-done
+	}
+}
+
 // descend defers one cancel function in each call; the loop puts it on the goroutine's list.
 //
 //go:noinline
@@ -70,6 +92,7 @@ func forget(root context.Context) {
 
 func main() {
 	goroutines := flag.Int("busy", 0, "goroutines that make and end contexts")
+	growing := flag.Int("growing", 0, "goroutines that do so on new stacks, which grow")
 	deferred := flag.Int("deferred", 0, "cancel functions deferred by a recursion and by a fan-out")
 	lost := flag.Int("lost", 0, "contexts to lose")
 	percent := flag.Int("gogc", 100, "as GOGC")
@@ -89,6 +112,9 @@ func main() {
 		runtime.GC()
 		for i := 0; i < *goroutines; i++ {
 			go busy(root)
+		}
+		for i := 0; i < *growing; i++ {
+			go grow(root)
 		}
 	})
 	target.Truth(truth{Lost: *lost})
