@@ -18,6 +18,10 @@ foreach(part memory_children memory_mark memory_heap memory_holders memory_verif
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
 
+# What the agent keeps while it reads memory.
+ctxtrace_unit(ended_list ctxtrace_core)
+target_sources(test_ended_list PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/ended_list.c)
+
 # What a person sees while it works: the program's own as well.
 ctxtrace_unit(status_line ctxtrace_report)
 target_sources(test_status_line PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/status_line.c)

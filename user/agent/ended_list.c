@@ -3,9 +3,6 @@
 
 #include <stdlib.h>
 
-/* 64 MB: a reading of a heap of some 10 GB, beside a million endings a second. */
-#define COUNT_MAX ((size_t)8 << 20)
-
 static bool reserve(struct ct_ended_list *list)
 {
 	size_t capacity = list->capacity ? list->capacity * 2 : 1024;
@@ -13,7 +10,7 @@ static bool reserve(struct ct_ended_list *list)
 
 	if (list->count < list->capacity)
 		return true;
-	grown = capacity <= COUNT_MAX ? realloc(list->addresses, capacity * sizeof(*grown)) : NULL;
+	grown = capacity <= CT_ENDED_LIST_MAX ? realloc(list->addresses, capacity * sizeof(*grown)) : NULL;
 	if (!grown)
 		return false;
 	list->addresses = grown;

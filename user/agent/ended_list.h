@@ -11,11 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** Most addresses: 64 MB, for a reading of a heap of some 10 GB beside a million ends a second. */
+#define CT_ENDED_LIST_MAX ((size_t)8 << 20)
+
 /** Addresses. Zero-initialise. */
 struct ct_ended_list {
 	__u64 *addresses;
 	size_t count, capacity;
-	bool is_cut;    /**< It could not grow: more contexts have ended than it has. */
+	bool is_cut; /**< It could not grow: more contexts have ended than it has. */
 	bool is_sorted;
 };
 
