@@ -16,7 +16,12 @@
 	CT_FINDING(DEFER_IN_LOOP, "defer-in-loop")        \
 	CT_FINDING(UNSTOPPED_AFTER_FUNC, "unstopped-after-func") \
 	CT_FINDING(ORPHANED_CONTEXT, "orphaned-context")  \
+	CT_FINDING(OUTLIVES_REQUEST, "outlives-request")  \
+	CT_FINDING(IGNORED_CANCEL, "ignored-cancel")      \
+	CT_FINDING(UNBOUNDED_REQUEST, "unbounded-request") \
+	CT_FINDING(STALE_PARENT, "stale-parent")          \
 	CT_FINDING(TODO_ROOT, "todo-root")                \
+	CT_FINDING(BACKGROUND_IN_REQUEST, "background-in-request") \
 	CT_FINDING(DEEP_CHAIN, "deep-chain")
 
 /** Finding kinds. */
@@ -39,12 +44,17 @@ enum ct_confidence { CT_CONFIDENCE_SUSPECTED, CT_CONFIDENCE_CONFIRMED };
 /** Room for one sentence. */
 #define CT_SENTENCE_BYTES 320
 
-/** One finding: all contexts of one kind of trouble made at one site. */
+/** What a finding counts. */
+enum ct_subject { CT_SUBJECT_CONTEXTS, CT_SUBJECT_TASKS, CT_SUBJECT_REQUESTS };
+
+/** One finding: all contexts, tasks or requests of one kind of trouble made at one site. */
 struct ct_finding {
 	enum ct_finding_kind kind;
 	enum ct_severity severity;
 	enum ct_confidence confidence;
+	enum ct_subject subject;
 	uint32_t site;	       /**< Index of the creation site; CT_SITE_UNKNOWN for contexts older than the attach. */
+	uint32_t at;	       /**< Tasks and requests: site of where the one at it for the longest is now; CT_SITE_UNKNOWN. */
 	uint8_t context_kind;  /**< With an unknown site, kind and parent are what is known (the report's `group`). */
 	uint64_t parent_id;    /**< Parent shared by all, 0 when they have several or none. */
 	uint64_t count;	       /**< Contexts the finding speaks of, ended ones too where the proof outlives them. */

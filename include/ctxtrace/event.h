@@ -179,10 +179,12 @@ struct ct_event_stack {
 	__u64 frames[CT_STACK_FRAMES_MAX]; /**< Return addresses in the target. */
 };
 
-/** Flag of REQUEST: it ends. */
-#define CT_REQUEST_END 0x01
+/* Flags of REQUEST. Without one it begins. */
+#define CT_REQUEST_END 0x01	 /**< It ends. */
+#define CT_REQUEST_HIJACKED 0x02 /**< Go: what `task` serves now had its connection taken over. `context` is 0. */
+#define CT_REQUEST_STREAM 0x04	 /**< Go: what `task` serves now sends its answer in pieces. `context` is 0. */
 
-/** A request begins or ends on a context. */
+/** A request begins or ends on a context, or becomes something else. */
 struct ct_event_request {
 	struct ct_event_header header;
 	__u64 context;
@@ -236,6 +238,14 @@ struct ct_event_provider {
 /** Flags of a frame in SITE. */
 #define CT_FRAME_INLINED 0x01 /**< Inlined into the frame that follows it. */
 #define CT_FRAME_STDLIB 0x02  /**< Belongs to the language's standard library. */
+
+/* Flags of SITE: what the innermost function of the path is known for (provider/request_sites.c). */
+#define CT_SITE_REQUEST 0x01	  /**< Contexts made here are those of requests. */
+#define CT_SITE_SERVED_BY_MAKER 0x02 /**< Who makes such a context serves the request, one after the other. */
+#define CT_SITE_REQUEST_OVER 0x04 /**< It cancels a request's context because the handler has returned. */
+#define CT_SITE_ENDS_REQUEST 0x08 /**< Of requests made here: whoever cancels the context, the request is over. */
+#define CT_SITE_STARTS_HANDLER 0x10 /**< A task started here serves the request that its creator made last. */
+#define CT_SITE_CLIENT_GONE 0x20 /**< It cancels a request's context because the client went away. */
 
 /**
  * A call path with names. Followed by `frames` packed frames: __u32 line (0 unknown), __u8 flags, then function and

@@ -23,6 +23,8 @@ enum ct_role {
 	CT_ROLE_GO_TASK_START = 5,   /**< At `call runqput` in newproc.func1. */
 	CT_ROLE_GO_TASK_END = 6,     /**< In runtime.goexit1. */
 	CT_ROLE_GO_EXIT = 7,	     /**< In runtime.exit or runtime.dieFromSignal: the process is stopped there. */
+	CT_ROLE_GO_HIJACK = 8,	     /**< In net/http.(*conn).hijackLocked: its goroutine's request loses its connection. */
+	CT_ROLE_GO_FLUSH = 9,	     /**< In FlushError or Flush of an HTTP response: it is sent in pieces. */
 	CT_ROLE_C_CREATE = 16,	     /**< cctx_create_(id, parent, kind, deadline_ns, flags) */
 	CT_ROLE_C_CANCEL = 17,	     /**< cctx_cancel_(id, reason | 0x100 when born, cause) */
 	CT_ROLE_C_CANCEL_CALL = 18,  /**< cctx_cancel_call_(id) */

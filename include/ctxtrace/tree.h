@@ -103,6 +103,7 @@ struct ct_site {
 	uint16_t packed_bytes;
 	char *packed;	/**< Frames as in ct_event_site; read with ct_frame_next(). Owned by the tree. */
 	uint8_t kind;	/**< Kind of the contexts made here (the last seen). */
+	uint8_t flags;	/**< CT_SITE_ bits. */
 	bool is_todo_root; /**< Some context made here hangs directly off TODO. */
 	uint64_t created;
 	uint64_t ended[CT_REASON_END];
@@ -111,6 +112,9 @@ struct ct_site {
 	uint64_t first_ns; /**< First and last creation seen. */
 	uint64_t last_ns;
 	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
+	uint64_t rooted_in_request; /**< Created below Background by a task that was serving a request. */
+	uint64_t stale;	      /**< Created below a context that had ended more than the grace before. */
+	uint64_t stalest_ns;  /**< Longest time since that end. */
 	struct ct_chain chain;
 	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
 	uint64_t lifetime_max_ns;

@@ -82,14 +82,37 @@ static void let_go(struct model *model, int index)
 	}
 }
 
+/* The request at an address is over: its handler has returned. */
+static void end_request(struct model *model, uint64_t address)
+{
+	for (int i = 0; i < model->requests_count; i++) {
+		struct model_context *context = &model->contexts[model->requests[i].context];
+
+		if (model->requests[i].address != address)
+			continue;
+		context->is_request_over |= context->is_live;
+		model->requests[i] = model->requests[--model->requests_count];
+		model->totals.requests_live--;
+		return;
+	}
+}
+
+/* Cancelled, it is still being served; freed, nobody can be at it. */
+static void free_request(struct model *model, const struct model_context *context)
+{
+	for (int i = 0; i < model->requests_count; i++)
+		if (&model->contexts[model->requests[i].context] == context)
+			end_request(model, context->address);
+}
+
 static void count_end(struct model *model, struct model_context *context, uint8_t reason)
 {
 	context->is_live = false;
 	context->reason = reason;
 	model->totals.live--;
 	model->paths[context->path].live--;
-	if (context->is_request && !context->is_request_over)
-		model->totals.requests_live--;
+	if (reason == CT_REASON_FREED)
+		free_request(model, context);
 	if (context->is_adopted) {
 		model->totals.adopted_ended++;
 		return;
@@ -183,6 +206,7 @@ static int apply_create(struct model *model, const struct ct_event_create *creat
 	old = find_live(model, create->context);
 	if (old >= 0)
 		end(model, old, CT_REASON_FREED, false, create->header.time_ns);
+	end_request(model, create->context);
 	parent = parent_of(model, create);
 	index = add(model, create->context, create->header.time_ns);
 	context = &model->contexts[index];
@@ -262,6 +286,7 @@ static void apply_free(struct model *model, uint64_t address, uint64_t now_ns)
 {
 	int index = find_live(model, address);
 
+	end_request(model, address);
 	if (index >= 0)
 		end(model, index, CT_REASON_FREED, false, now_ns);
 	else
@@ -283,17 +308,17 @@ static void apply_request(struct model *model, const struct ct_event_request *re
 	bool is_end = request->header.flags & CT_REQUEST_END;
 	struct model_context *context;
 
-	if (is_end && find_live(model, request->context) < 0)
+	if (is_end) {
+		end_request(model, request->context);
 		return;
+	}
 	context = known(model, request->context, request->header.time_ns);
 	if (!context)
 		return;
-	if (is_end) {
-		model->totals.requests_live -= context->is_request && !context->is_request_over;
-		context->is_request_over |= context->is_request;
-		return;
-	}
-	model->totals.requests_live += !context->is_request || context->is_request_over;
+	end_request(model, request->context);
+	model->requests[model->requests_count++] =
+		(struct model_request){ request->context, (int)(context - model->contexts) };
+	model->totals.requests_live++;
 	model->totals.requests_started++;
 	context->is_request = true;
 	context->is_request_over = false;
@@ -330,6 +355,12 @@ static void close_tasks(struct model *model)
 	model->totals.tasks_live = 0;
 }
 
+static void close_requests(struct model *model)
+{
+	model->requests_count = 0;
+	model->totals.requests_live = 0;
+}
+
 static void apply_exec(struct model *model)
 {
 	for (int i = 0; i < model->count; i++) {
@@ -339,6 +370,7 @@ static void apply_exec(struct model *model)
 	}
 	model->ended_count = 0;
 	close_tasks(model);
+	close_requests(model);
 }
 
 static void apply_gap(struct model *model, const struct ct_event_gap *gap)
@@ -389,6 +421,7 @@ int model_apply(struct model *model, const struct ct_event *event)
 		break;
 	case CT_EVENT_EXIT:
 		close_tasks(model);
+		close_requests(model);
 		break;
 	case CT_EVENT_GAP:
 		apply_gap(model, event->gap);

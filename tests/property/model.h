@@ -40,6 +40,12 @@ struct model_ended {
 	uint8_t loss; /**< What it was counted as; CT_LOSS_END none. */
 };
 
+/** A request that is being served, whatever became of its context. */
+struct model_request {
+	uint64_t address;
+	int context; /**< Index. */
+};
+
 struct model_task {
 	uint64_t task;
 	uint64_t start_ns;
@@ -62,6 +68,8 @@ struct model {
 	int count;
 	struct model_ended ended[MODEL_CONTEXTS]; /**< Address 0: forgotten. */
 	int ended_count;
+	struct model_request requests[MODEL_CONTEXTS];
+	int requests_count;
 	struct model_task tasks[MODEL_NUMBERS]; /**< Task 0: none. */
 	struct model_path paths[MODEL_NUMBERS];
 	bool has_tasks;

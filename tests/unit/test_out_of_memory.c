@@ -41,6 +41,12 @@ static void write_story(struct ct_text *text)
 			  "+0 request context=0x1000\n+0 free context=0x2010\n+0 cancel_call context=0x2020\n"
 			  "+0 cancel context=0x7770 reason=deadline\n+0 gap from=-1ms to=+0 lost=1\n"
 			  "+0 counters read_stack=1\n+0 stack path=1 frame=0x1\n");
+	ct_text_add(text, "+0 site path=900 flags=request|served-by-maker frame=net/http.(*conn).readRequest|s.go|1|stdlib\n"
+			  "+0 site path=901 frame=main.h|m.go|2 frame=net/http.HandlerFunc.ServeHTTP|s.go|3|stdlib\n"
+			  "+0 create context=0x7100 parent_kind=background kind=cancel task=300 path=900\n"
+			  "+0 task_start task=301 creator=300 context=0x7100 path=901\n"
+			  "+0 goroutine task=300 created=900 entry=900 at=901 state=waiting reason=select\n"
+			  "+0 request task=300 flags=stream\n");
 	for (unsigned int scan = 1; scan <= 4; scan++) {
 		ct_text_addf(text, "+5s scan_begin scan=%u began=-1ms collections=%u flags=complete\n", scan, 2 * scan);
 		for (unsigned int i = 0; i < CONTEXTS; i++)
@@ -128,7 +134,7 @@ struct telling {
 static int take(void *opaque, const struct ct_event *event)
 {
 	struct telling *telling = opaque;
-	bool may_fail = telling->meter.left >= 0 && telling->meter.left < 16;
+	bool may_fail = telling->meter.left >= 0 && telling->meter.left < 24;
 	int rc;
 
 	if (may_fail)

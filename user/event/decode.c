@@ -73,7 +73,11 @@ static bool check_stack(const struct ct_event *event)
 
 static bool check_request(const struct ct_event *event)
 {
-	return event->request->context;
+	const struct ct_event_request *request = event->request;
+
+	if (request->header.flags & (CT_REQUEST_HIJACKED | CT_REQUEST_STREAM))
+		return !request->context;
+	return request->context;
 }
 
 static bool check_target(const struct ct_event *event)

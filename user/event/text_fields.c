@@ -25,7 +25,9 @@ static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
 static const char *const cancel_flags[] = { "born", NULL };
 static const char *const task_flags[] = { "thread", NULL };
-static const char *const request_flags[] = { "end", NULL };
+static const char *const request_flags[] = { "end", "hijacked", "stream", NULL };
+static const char *const site_flags[] = { "request", "served-by-maker", "request-over", "ends-request",
+					   "starts-handler", "client-gone", NULL };
 static const char *const target_flags[] = { "stripped", "unknown_release", NULL };
 static const char *const scan_flags[] = { "complete", "stopped", "torn", NULL };
 static const char *const rules_flags[] = { "age-chosen", NULL };
@@ -116,6 +118,7 @@ static const struct ct_field provider[] = {
 
 static const struct ct_field site[] = {
 	FIELD(ct_event_site, path, "path", COUNT, NULL),
+	FLAGS(site_flags),
 	LAST,
 };
 

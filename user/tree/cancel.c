@@ -103,6 +103,7 @@ int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, con
 
 	if (ct_tree_reserve(tree))
 		return -ENOMEM;
+	ct_request_cancel_called(tree, call->context, ct_site_of_path(tree, call->path), ending.time_ns);
 	index = context_of(tree, call->context, ending.time_ns, &is_late);
 	if (index != CT_INDEX_NONE) {
 		ending.reason = ct_context_infer_reason(tree, index, ending.time_ns);
@@ -120,6 +121,8 @@ int ct_apply_free(struct ct_tree *tree, const struct ct_event *event, const stru
 	bool is_late;
 	uint32_t index = context_of(tree, event->context->context, freed.time_ns, &is_late);
 
+	if (!is_late)
+		ct_request_ends(tree, event->context->context, freed.time_ns);
 	if (index != CT_INDEX_NONE)
 		*ret_context = ct_context_end(tree, index, &freed);
 	else if (ended && !is_late)
@@ -159,40 +162,27 @@ int ct_apply_abandon(struct ct_tree *tree, const struct ct_event *event, const s
 	return 0;
 }
 
-static void request_begins(struct ct_tree *tree, struct ct_context *context)
-{
-	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) != CT_CONTEXT_REQUEST)
-		tree->totals.requests_live++;
-	tree->totals.requests_started++;
-	context->state |= CT_CONTEXT_REQUEST;
-	context->state &= (uint16_t)~CT_CONTEXT_REQUEST_OVER;
-}
-
-static void request_ends(struct ct_tree *tree, struct ct_context *context)
-{
-	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) != CT_CONTEXT_REQUEST)
-		return;
-	tree->totals.requests_live--;
-	context->state |= CT_CONTEXT_REQUEST_OVER;
-}
-
 int ct_apply_request(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
-	bool is_end = event->header->flags & CT_REQUEST_END;
-	struct ct_context *context;
+	const struct ct_event_request *request = event->request;
+	uint8_t flags = event->header->flags;
 	uint32_t index;
 	int rc;
 
-	if (is_end && ct_context_find(tree, event->request->context) == CT_INDEX_NONE)
+	if (!request->context) {
+		ct_request_becomes(tree, request->task, flags);
 		return 0;
-	rc = known_or_adopted(tree, event->request->context, event->header->time_ns, &index);
-	if (rc || index == CT_INDEX_NONE)
-		return rc;
-	context = ct_tree_at(tree, index);
-	if (is_end)
-		request_ends(tree, context);
-	else
-		request_begins(tree, context);
-	*ret_context = ct_tree_show(tree, context);
+	}
+	if (flags & CT_REQUEST_END) {
+		ct_request_ends(tree, request->context, event->header->time_ns);
+		index = ct_context_find(tree, request->context);
+	} else {
+		rc = known_or_adopted(tree, request->context, event->header->time_ns, &index);
+		if (rc || index == CT_INDEX_NONE)
+			return rc;
+		ct_request_begins(tree, index, request->task, event->header->time_ns);
+	}
+	if (index != CT_INDEX_NONE)
+		*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
 	return 0;
 }

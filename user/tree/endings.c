@@ -51,8 +51,6 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 
 	tree->totals.live--;
 	site->live--;
-	if ((context->state & (CT_CONTEXT_REQUEST | CT_CONTEXT_REQUEST_OVER)) == CT_CONTEXT_REQUEST)
-		tree->totals.requests_live--;
 	if (context->state & CT_CONTEXT_ADOPTED) {
 		tree->totals.adopted_ended++;
 		return;
@@ -102,6 +100,7 @@ const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, co
 	context->reason = ending->reason;
 	count_end(tree, context, ending);
 	explain_end(tree, context, ending, ct_loss_count(tree, context, ending));
+	ct_request_context_ends(tree, context, ending);
 	if (context->children)
 		return context;
 	tree->forgotten = *context;

@@ -98,8 +98,10 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	struct ct_goroutine_group like = { 0 }, *group;
 
 	(void)ret_context;
-	if (ct_tree_reserve(tree) || ct_slab_reserve(&tree->sites, 3) || ct_map_reserve(&tree->by_path, 3) ||
+	if (ct_tree_reserve(tree) || ct_slab_reserve(&tree->sites, 4) || ct_map_reserve(&tree->by_path, 4) ||
 	    reserve(tree))
+		return -ENOMEM;
+	if (ct_request_seen_at(tree, seen->task, ct_map_find(&tree->by_path, seen->at)))
 		return -ENOMEM;
 	ct_explained_begin(tree);
 	if (seen->header.flags & CT_GOROUTINE_SYSTEM) {
@@ -112,6 +114,7 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	like.at = ct_site_of_path(tree, seen->at);
 	strncpy(like.state, state, sizeof(like.state) - 1);
 	strncpy(like.reason, reason, sizeof(like.reason) - 1);
+	ct_task_seen_at(tree, seen->task, like.at);
 	group = group_of(tree, &like);
 	if (!group) {
 		tree->explained.totals.refused++;

@@ -11,6 +11,7 @@
 
 #include "ctxtrace/explain.h"
 #include "ctxtrace/tree.h"
+#include "ctxtrace/work.h"
 #include "tree/census_groups.h"
 #include "tree/index_map.h"
 #include "tree/slab.h"
@@ -31,12 +32,6 @@
 
 /* Hops up in search of a cycle when a late create links an adopted context into the tree. */
 #define CT_CYCLE_HOPS_MAX 1024u
-
-struct ct_task {
-	uint64_t task;
-	uint64_t start_ns; /* contexts made earlier belong to an older task of the same number */
-	bool is_started;   /* a TASK_START was seen; else it was seen at work */
-};
 
 /* Where a cancellation began. */
 struct ct_origin {
@@ -112,6 +107,12 @@ struct ct_tree {
 	struct ct_slab tasks;
 	struct ct_map by_task;
 	bool has_tasks; /* some provider tells about tasks */
+	struct ct_slab requests;
+	struct ct_map by_request; /* those not over, by the address of their context */
+	struct ct_map by_server;  /* of these one for each task that serves, by its number */
+	struct ct_map by_maker;   /* the last one of each maker that has no server yet */
+	uint64_t last_request;
+	uint64_t grace_ns;
 	struct ct_cancel_group *groups;
 	size_t groups_count;
 	size_t groups_capacity;
@@ -199,7 +200,27 @@ uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path);
 void ct_site_count_created(struct ct_site *site, const struct ct_context *context);
 void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns);
 
+int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_t *ret_index);
+void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns);
+
+/* requests.c */
+uint64_t ct_request_key(const void *owner, uint32_t index);
+uint64_t ct_server_key(const void *owner, uint32_t index);
+uint64_t ct_maker_key(const void *owner, uint32_t index);
+void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, uint64_t time_ns);
+void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns);
+void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
+void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns);
+void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create);
+void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task);
+void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns);
+uint32_t ct_request_bind(struct ct_tree *tree, uint64_t address, uint64_t *ret_context_id);
+void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
+void ct_requests_close(struct ct_tree *tree);
+
 /* tasks.c */
+void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
 bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 void ct_tasks_close(struct ct_tree *tree);

@@ -37,6 +37,51 @@ void ct_site_count_created(struct ct_site *site, const struct ct_context *contex
 	site->todo_rooted += context->is_todo;
 }
 
+void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns)
+{
+	site->stale++;
+	if (stale_ns > site->stalest_ns)
+		site->stalest_ns = stale_ns;
+}
+
+/* Numbers of sites that the tree makes itself: neither the kernel's nor those of paths found in memory. */
+#define PATH_OF_FRAME 0xc0000000u
+
+static uint32_t path_of_frame(const struct ct_frame *frame)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *at = frame->function; *at; at++)
+		key = (key ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+	return PATH_OF_FRAME | (uint32_t)(ct_mix(key) >> 34);
+}
+
+/* One for each function; the line is that of the first frame. Without room: the unknown site. */
+int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_t *ret_index)
+{
+	size_t function = strlen(frame->function) + 1, file = strlen(frame->file) + 1;
+	size_t bytes = FRAME_FIXED_BYTES + function + file;
+	char *packed = ct_allocate(tree->allocator, bytes);
+	struct ct_site *site;
+
+	if (!packed)
+		return -ENOMEM;
+	*ret_index = ct_site_of_path(tree, path_of_frame(frame));
+	site = ct_tree_site_at(tree, *ret_index);
+	if (*ret_index == CT_SITE_UNKNOWN || site->frames) {
+		ct_release(tree->allocator, packed);
+		return 0;
+	}
+	memcpy(packed, &frame->line, sizeof(frame->line));
+	packed[sizeof(frame->line)] = (char)frame->flags;
+	memcpy(packed + FRAME_FIXED_BYTES, frame->function, function);
+	memcpy(packed + FRAME_FIXED_BYTES + function, frame->file, file);
+	site->packed = packed;
+	site->packed_bytes = (uint16_t)bytes;
+	site->frames = 1;
+	return 0;
+}
+
 int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_site *told = event->site;
@@ -60,6 +105,7 @@ int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const stru
 	site->packed = packed;
 	site->packed_bytes = told->frames_bytes;
 	site->frames = told->frames;
+	site->flags = told->header.flags;
 	return 0;
 }
 

@@ -25,7 +25,7 @@ static struct ct_task *task_enter(struct ct_tree *tree, uint64_t task, uint64_t 
 	}
 	index = ct_slab_take(&tree->tasks);
 	entry = ct_slab_at(&tree->tasks, index);
-	*entry = (struct ct_task){ .task = task, .start_ns = time_ns };
+	*entry = (struct ct_task){ .task = task, .start_ns = time_ns, .request = CT_INDEX_NONE };
 	ct_map_insert(&tree->by_task, task, index);
 	tree->totals.tasks_seen++;
 	tree->totals.tasks_live++;
@@ -44,6 +44,21 @@ bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_n
 	const struct ct_task *entry = task_find(tree, task);
 
 	return !entry || entry->start_ns > time_ns; // thread ids come again
+}
+
+/* It is another one from here on. */
+static void describe(struct ct_tree *tree, struct ct_task *entry, const struct ct_event_task_start *start)
+{
+	if (entry->is_started)
+		ct_request_note_task_end(tree, entry, start->header.time_ns);
+	entry->start_ns = start->header.time_ns;
+	entry->creator = start->creator;
+	entry->context = start->context;
+	entry->site = ct_site_of_path(tree, start->path);
+	entry->at = CT_SITE_UNKNOWN;
+	entry->request = ct_request_bind(tree, start->context, &entry->context_id);
+	ct_request_note_task(tree, entry);
+	entry->is_started = true;
 }
 
 int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
@@ -65,20 +80,26 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 	if (!entry)
 		return -ENOSPC;
 	if (!entry->is_started || start->header.time_ns > entry->start_ns)
-		entry->start_ns = start->header.time_ns;
-	entry->is_started = true;
+		describe(tree, entry, start);
 	return 0;
 }
 
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	uint32_t index = ct_map_find(&tree->by_task, event->task_end->task);
+	struct ct_task *entry;
 
 	(void)ret_context;
 	tree->has_tasks = true;
-	if (index == CT_INDEX_NONE)
+	if (index == CT_INDEX_NONE) { // older than the attach
+		ct_request_note_task_end(tree, &(struct ct_task){ .task = event->task_end->task, .request = CT_INDEX_NONE },
+					 event->header->time_ns);
 		return 0;
-	ct_map_remove(&tree->by_task, event->task_end->task);
+	}
+	entry = ct_slab_at(&tree->tasks, index);
+	ct_request_note_task_end(tree, entry, event->header->time_ns);
+	ct_map_remove(&tree->by_task, entry->task);
+	entry->task = 0; // marks a free slot
 	ct_slab_give(&tree->tasks, index);
 	tree->totals.tasks_live--;
 	return 0;
@@ -89,6 +110,33 @@ void ct_tasks_close(struct ct_tree *tree)
 	ct_map_done(&tree->by_task);
 	ct_slab_done(&tree->tasks);
 	tree->totals.tasks_live = 0;
+}
+
+void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site)
+{
+	struct ct_task *entry = task_find(tree, task);
+
+	if (!entry)
+		return;
+	entry->at = site;
+	entry->is_confirmed = true;
+}
+
+uint32_t ct_tree_tasks_end(const struct ct_tree *tree)
+{
+	return tree->tasks.end;
+}
+
+const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index)
+{
+	const struct ct_task *entry = index < tree->tasks.end ? ct_slab_at(&tree->tasks, index) : NULL;
+
+	return entry && entry->task ? entry : NULL;
+}
+
+const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task)
+{
+	return task_find(tree, task);
 }
 
 bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task)

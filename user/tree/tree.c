@@ -7,6 +7,7 @@
 #define MAX_CONTEXTS 4000000u
 #define MAX_SITES 65536u
 #define MAX_TASKS 1000000u
+#define GRACE_NS UINT64_C(1000000000) /* of recordings without RULES */
 
 /* Small enough that a small target costs little, large enough that a chunk's own cost does not show. */
 #define CONTEXTS_PER_CHUNK 2048u
@@ -48,10 +49,15 @@ static void init_rooms(struct ct_tree *tree)
 	ct_slab_init(&tree->contexts, allocator, sizeof(struct ct_context), offsetof(struct ct_context, parent),
 		     CONTEXTS_PER_CHUNK);
 	ct_slab_init(&tree->sites, allocator, sizeof(struct ct_site), offsetof(struct ct_site, path), SITES_PER_CHUNK);
-	ct_slab_init(&tree->tasks, allocator, sizeof(struct ct_task), offsetof(struct ct_task, task), TASKS_PER_CHUNK);
+	ct_slab_init(&tree->tasks, allocator, sizeof(struct ct_task), offsetof(struct ct_task, at), TASKS_PER_CHUNK);
+	ct_slab_init(&tree->requests, allocator, sizeof(struct ct_request), offsetof(struct ct_request, site),
+		     TASKS_PER_CHUNK);
 	ct_map_init(&tree->by_address, allocator, context_key, tree);
 	ct_map_init(&tree->by_path, allocator, site_key, tree);
 	ct_map_init(&tree->by_task, allocator, task_key, tree);
+	ct_map_init(&tree->by_request, allocator, ct_request_key, tree);
+	ct_map_init(&tree->by_server, allocator, ct_server_key, tree);
+	ct_map_init(&tree->by_maker, allocator, ct_maker_key, tree);
 	ct_map_init(&tree->by_group, allocator, ct_group_key, tree);
 	ct_map_init(&tree->explained.by_goroutine, allocator, ct_goroutine_key, tree);
 }
@@ -68,6 +74,7 @@ struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct c
 	tree->caps.max_sites = cap(chosen.max_sites, MAX_SITES);
 	tree->caps.max_tasks = cap(chosen.max_tasks, MAX_TASKS);
 	tree->caps.lost_age_ns = chosen.lost_age_ns;
+	tree->grace_ns = GRACE_NS;
 	tree->window.exe = tree->window.runtime_version = tree->window.build_id = "";
 	init_rooms(tree);
 	tree->ended = ct_allocate(allocator, CT_ENDED_SLOTS * sizeof(*tree->ended));
@@ -95,6 +102,10 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_slab_done(&tree->contexts);
 	ct_slab_done(&tree->sites);
 	ct_slab_done(&tree->tasks);
+	ct_slab_done(&tree->requests);
+	ct_map_done(&tree->by_request);
+	ct_map_done(&tree->by_server);
+	ct_map_done(&tree->by_maker);
 	ct_map_done(&tree->by_address);
 	ct_map_done(&tree->by_path);
 	ct_map_done(&tree->by_task);
@@ -113,6 +124,8 @@ int ct_tree_reserve(struct ct_tree *tree)
 	bool is_short = ct_slab_reserve(&tree->contexts, 2) || ct_map_reserve(&tree->by_address, 2) ||
 			ct_slab_reserve(&tree->sites, 1) || ct_map_reserve(&tree->by_path, 1) ||
 			ct_slab_reserve(&tree->tasks, 1) || ct_map_reserve(&tree->by_task, 1) ||
+			ct_slab_reserve(&tree->requests, 1) || ct_map_reserve(&tree->by_request, 1) ||
+			ct_map_reserve(&tree->by_server, 1) || ct_map_reserve(&tree->by_maker, 1) ||
 			ct_cancels_reserve(tree);
 
 	return is_short ? -ENOMEM : 0;

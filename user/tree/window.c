@@ -10,6 +10,7 @@ int ct_apply_rules(struct ct_tree *tree, const struct ct_event *event, const str
 {
 	(void)ret_context;
 	tree->caps.lost_age_ns = event->rules->min_age_ns;
+	tree->grace_ns = event->rules->grace_ns;
 	return 0;
 }
 
@@ -98,6 +99,7 @@ int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const stru
 {
 	(void)event;
 	(void)ret_context;
+	ct_requests_close(tree);
 	ct_context_forget_all(tree);
 	ct_tasks_close(tree);
 	tree->scans.scan = 0;
@@ -116,6 +118,7 @@ int ct_apply_exit(struct ct_tree *tree, const struct ct_event *event, const stru
 {
 	(void)event;
 	(void)ret_context;
+	ct_requests_close(tree);
 	ct_tasks_close(tree);
 	tree->window.is_target_gone = true;
 	return 0;

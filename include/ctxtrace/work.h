@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Work: requests, and the tasks (goroutines, threads) that hold a context of one.
+ *
+ * A request begins when its context is made: a C program says so (REQUEST), a Go program makes it at a place that is
+ * known for it (SITE with CT_SITE_REQUEST, provider/request_sites.c). It is over when its handler has returned, which is
+ * not when its context ends: the client may go away long before. Signs of the return are, whichever comes first: the
+ * server cancels the context (CT_SITE_REQUEST_OVER), it does so once more after somebody else did, the task that serves
+ * it begins another request or ends, the address of its context is used again, REQUEST says so.
+ *
+ * A task belongs to a request when it was started with a context of it, detached ones excepted. What it derives later
+ * does not bind it: a pool's worker derives from one request after the other.
+ */
+#pragma once
+
+#include "ctxtrace/tree.h"
+
+/** Flags of a request. */
+#define CT_REQUEST_IS_HIJACKED 0x01 /**< Its connection was taken over: what goes on is no longer the server's. */
+#define CT_REQUEST_IS_STREAM 0x02   /**< It answers piece by piece, for as long as the client listens. */
+
+/** A request that is being served, or is over and still has tasks that run. */
+struct ct_request {
+	uint64_t id;	       /**< From 1. */
+	uint64_t context;      /**< Address of its context. */
+	uint64_t context_id;
+	uint64_t maker;	       /**< Task that made its context: a server's, that may start another one for the handler. */
+	uint64_t task;	       /**< Who serves it; 0 unknown. */
+	uint64_t begin_ns;
+	uint64_t cancelled_ns; /**< Its context ended before the handler returned; 0 it did not. */
+	uint64_t over_ns;      /**< 0: it is being served. */
+	uint32_t site;	       /**< Where its context was made. */
+	uint32_t handler;      /**< Site of one frame: the function that handles it, seen in memory; CT_SITE_UNKNOWN. */
+	uint32_t cancelled_by; /**< Canceller's site, however far up it was; CT_SITE_UNKNOWN. */
+	uint32_t tasks;	       /**< Running ones that were started with a context of it. */
+	uint8_t cancel_reason; /**< enum ct_cancel_reason of `cancelled_ns`. */
+	uint8_t flags;	       /**< CT_REQUEST_IS_ bits. */
+};
+
+/** A task that runs. */
+struct ct_task {
+	uint64_t task;	    /**< goid or thread id; 0: a free slot. */
+	uint64_t start_ns;  /**< Contexts made earlier belong to an older task of the same number. */
+	uint64_t creator;   /**< Task that started it; 0 unknown. */
+	uint64_t context;   /**< Address of the context it was started with; 0 none. */
+	uint64_t context_id; /**< 0: it was not known, or had ended. */
+	uint32_t site;	    /**< Where it was started: the go statement. */
+	uint32_t at;	    /**< Where it was when memory was last read; CT_SITE_UNKNOWN. */
+	uint32_t request;   /**< Index; CT_INDEX_NONE. */
+	bool is_started;    /**< A TASK_START was seen; else it was seen at work. */
+	bool is_confirmed;  /**< The last reading of all goroutines has it. */
+};
+
+/** @return one past the highest index of a request; walk 0..end with ct_tree_request(), which skips by returning NULL. */
+uint32_t ct_tree_requests_end(const struct ct_tree *tree);
+
+/** @return the request at `index`, or NULL. Borrowed until the next apply, as all of these. */
+const struct ct_request *ct_tree_request(const struct ct_tree *tree, uint32_t index);
+
+/** @return one past the highest index of a task, for ct_tree_task(). */
+uint32_t ct_tree_tasks_end(const struct ct_tree *tree);
+
+/** @return the task at `index`, or NULL. */
+const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index);
+
+/** @return the task of this number, or NULL when it is not known to run. */
+const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task);
+
+/** @return when a context at this address last ended, as far as that is remembered; 0 unknown. */
+uint64_t ct_tree_ended_ns(const struct ct_tree *tree, uint64_t address);
+
+/** @return index of the open request that the context belongs to, or CT_INDEX_NONE. */
+uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context);

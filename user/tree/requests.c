@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Requests: when they begin, who serves them, and the signs by which they are over (ctxtrace/work.h). A request stays
+ * until it is over and the last task that was started with a context of it has ended.
+ */
+#include "tree/private.h"
+
+#include <string.h>
+
+/* Hops up from a context in search of its request. */
+#define REQUEST_HOPS_MAX 64
+
+static struct ct_request *request_at(const struct ct_tree *tree, uint32_t index)
+{
+	return ct_slab_at(&tree->requests, index);
+}
+
+uint64_t ct_request_key(const void *owner, uint32_t index)
+{
+	return request_at(owner, index)->context;
+}
+
+uint64_t ct_server_key(const void *owner, uint32_t index)
+{
+	return request_at(owner, index)->task;
+}
+
+uint64_t ct_maker_key(const void *owner, uint32_t index)
+{
+	return request_at(owner, index)->maker;
+}
+
+static bool is_of_go(const struct ct_tree *tree, const struct ct_request *request)
+{
+	return ct_tree_site_at(tree, request->site)->flags & CT_SITE_REQUEST;
+}
+
+static void release(struct ct_tree *tree, uint32_t index)
+{
+	request_at(tree, index)->id = 0; // marks a free slot
+	ct_slab_give(&tree->requests, index);
+}
+
+static void forget_maker(struct ct_tree *tree, uint32_t index)
+{
+	uint64_t maker = request_at(tree, index)->maker;
+
+	if (maker && ct_map_find(&tree->by_maker, maker) == index)
+		ct_map_remove(&tree->by_maker, maker);
+}
+
+static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	struct ct_request *request = request_at(tree, index);
+	uint32_t at = ct_context_find(tree, request->context);
+
+	ct_map_remove(&tree->by_request, request->context);
+	if (request->task && ct_map_find(&tree->by_server, request->task) == index)
+		ct_map_remove(&tree->by_server, request->task);
+	forget_maker(tree, index);
+	if (at != CT_INDEX_NONE && ct_tree_at(tree, at)->id == request->context_id)
+		ct_tree_at(tree, at)->state |= CT_CONTEXT_REQUEST_OVER;
+	request->over_ns = time_ns;
+	tree->totals.requests_live--;
+	if (!request->tasks)
+		release(tree, index);
+}
+
+static void end_if_any(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	if (index != CT_INDEX_NONE)
+		end(tree, index, time_ns);
+}
+
+static void set_server(struct ct_tree *tree, uint32_t index, uint64_t task)
+{
+	forget_maker(tree, index);
+	request_at(tree, index)->task = task;
+	if (task && ct_map_find(&tree->by_server, task) == CT_INDEX_NONE)
+		ct_map_insert(&tree->by_server, task, index);
+}
+
+static uint32_t begin(struct ct_tree *tree, uint32_t at, uint64_t time_ns)
+{
+	struct ct_context *context = ct_tree_at(tree, at);
+	uint32_t index;
+
+	end_if_any(tree, ct_map_find(&tree->by_request, context->address), time_ns);
+	if (tree->requests.used >= tree->caps.max_tasks) {
+		tree->totals.refused_tasks++;
+		return CT_INDEX_NONE;
+	}
+	index = ct_slab_take(&tree->requests);
+	*request_at(tree, index) = (struct ct_request){ .id = ++tree->last_request,
+							.context = context->address,
+							.context_id = context->id,
+							.maker = context->task,
+							.begin_ns = time_ns,
+							.site = context->site };
+	ct_map_insert(&tree->by_request, context->address, index);
+	if (context->task && ct_map_find(&tree->by_maker, context->task) != CT_INDEX_NONE)
+		ct_map_remove(&tree->by_maker, context->task);
+	if (context->task)
+		ct_map_insert(&tree->by_maker, context->task, index);
+	context->state |= CT_CONTEXT_REQUEST;
+	context->state &= (uint16_t)~CT_CONTEXT_REQUEST_OVER;
+	tree->totals.requests_started++;
+	tree->totals.requests_live++;
+	return index;
+}
+
+void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, uint64_t time_ns)
+{
+	uint32_t index = begin(tree, context, time_ns);
+
+	if (index != CT_INDEX_NONE)
+		request_at(tree, index)->task = task; // a thread may serve several at once
+}
+
+void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
+{
+	end_if_any(tree, ct_map_find(&tree->by_request, address), time_ns);
+}
+
+/* Canceller's site, however far up it cancelled. */
+static uint32_t canceller_of(const struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
+{
+	uint8_t reason = ending->reason;
+
+	if (reason == CT_REASON_EXPLICIT)
+		return ending->by;
+	for (int hop = 0; hop < REQUEST_HOPS_MAX && reason == CT_REASON_PARENT && context->parent != CT_INDEX_NONE; hop++) {
+		context = ct_tree_at(tree, context->parent);
+		reason = context->state & CT_CONTEXT_ENDED ? context->reason : CT_REASON_NONE;
+		if (reason == CT_REASON_EXPLICIT) {
+			const struct ct_ended *ended = ct_ended_find(tree, context->address);
+
+			return ended && ended->group != CT_INDEX_NONE ? tree->groups[ended->group].by : CT_SITE_UNKNOWN;
+		}
+	}
+	return CT_SITE_UNKNOWN;
+}
+
+/* Does this end of its context mean that the handler has returned? Where nobody knows, it does: then nothing is said. */
+static bool is_over_with(const struct ct_tree *tree, const struct ct_request *request, const struct ct_ending *ending,
+			 uint32_t by)
+{
+	if (ending->reason == CT_REASON_FREED)
+		return true;
+	if (!is_of_go(tree, request))
+		return false;
+	if (ct_tree_site_at(tree, request->site)->flags & CT_SITE_ENDS_REQUEST || !request->task || ending->is_inferred)
+		return true;
+	if (by == CT_SITE_UNKNOWN || !ct_tree_site_at(tree, by)->frames)
+		return ending->reason != CT_REASON_DEADLINE;
+	return ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER;
+}
+
+void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
+{
+	uint32_t index = context->state & CT_CONTEXT_REQUEST ? ct_map_find(&tree->by_request, context->address) :
+							       CT_INDEX_NONE;
+	struct ct_request *request;
+	uint32_t by;
+
+	if (index == CT_INDEX_NONE || request_at(tree, index)->context_id != context->id)
+		return;
+	request = request_at(tree, index);
+	by = canceller_of(tree, context, ending);
+	if (is_over_with(tree, request, ending, by)) {
+		end(tree, index, ending->time_ns);
+		return;
+	}
+	request->cancelled_ns = ending->time_ns;
+	request->cancel_reason = ending->reason;
+	request->cancelled_by = by;
+}
+
+/* Go's servers cancel a request's context when its handler returns, whoever did it before. */
+void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns)
+{
+	uint32_t index = ct_map_find(&tree->by_request, address);
+
+	if (index == CT_INDEX_NONE || !is_of_go(tree, request_at(tree, index)))
+		return;
+	if (!ct_tree_site_at(tree, by)->frames || ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER)
+		end(tree, index, time_ns);
+}
+
+/* A goroutine that the server starts for the handler of the request it has just made the context of. */
+void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task)
+{
+	uint32_t index = task->creator && ct_tree_site_at(tree, task->site)->flags & CT_SITE_STARTS_HANDLER ?
+				 ct_map_find(&tree->by_maker, task->creator) :
+				 CT_INDEX_NONE;
+
+	if (index != CT_INDEX_NONE)
+		set_server(tree, index, task->task);
+}
+
+/* One that was started otherwise shows itself by the first context it derives. */
+static void learn_server(struct ct_tree *tree, uint32_t index, const struct ct_event_create *create)
+{
+	const struct ct_task *task = ct_tree_task_of(tree, create->task);
+
+	if (!request_at(tree, index)->task && task && task->creator && task->creator == request_at(tree, index)->maker)
+		set_server(tree, index, create->task);
+}
+
+static void begin_at_site(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create, uint8_t flags)
+{
+	bool is_maker = flags & CT_SITE_SERVED_BY_MAKER;
+	uint32_t index;
+
+	if (is_maker) // one after the other
+		end_if_any(tree, ct_map_find(&tree->by_server, create->task), create->header.time_ns);
+	index = begin(tree, context, create->header.time_ns);
+	if (index != CT_INDEX_NONE && is_maker)
+		set_server(tree, index, create->task);
+}
+
+/* Is a task at work for a request: does it serve one, or was it started with a context of one? */
+static bool is_serving(const struct ct_tree *tree, uint64_t number)
+{
+	const struct ct_task *task = ct_tree_task_of(tree, number);
+
+	if (ct_map_find(&tree->by_server, number) != CT_INDEX_NONE)
+		return true;
+	return task && task->request != CT_INDEX_NONE && !request_at(tree, task->request)->over_ns;
+}
+
+void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create)
+{
+	struct ct_site *site = ct_tree_site_at(tree, ct_tree_at(tree, context)->site);
+	uint32_t index;
+
+	ct_request_ends(tree, create->context, create->header.time_ns); // an older one's address
+	if (site->flags & CT_SITE_REQUEST) {
+		begin_at_site(tree, context, create, site->flags);
+		return;
+	}
+	if (!tree->totals.requests_live)
+		return;
+	if (create->parent_kind == CT_KIND_BACKGROUND && !(create->header.flags & CT_CREATE_DETACHED) &&
+	    create->kind != CT_KIND_AFTER_FUNC)
+		site->rooted_in_request += is_serving(tree, create->task);
+	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
+	if (index != CT_INDEX_NONE)
+		learn_server(tree, index, create);
+}
+
+void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
+{
+	uint32_t index = task->request;
+
+	if (index != CT_INDEX_NONE && !--request_at(tree, index)->tasks && request_at(tree, index)->over_ns)
+		release(tree, index);
+	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
+}
+
+uint32_t ct_request_bind(struct ct_tree *tree, uint64_t address, uint64_t *ret_context_id)
+{
+	uint32_t at = address ? ct_context_find(tree, address) : CT_INDEX_NONE;
+	uint32_t index = at == CT_INDEX_NONE ? CT_INDEX_NONE : ct_tree_request_of(tree, ct_tree_at(tree, at));
+
+	*ret_context_id = at == CT_INDEX_NONE ? 0 : ct_tree_at(tree, at)->id;
+	if (at == CT_INDEX_NONE && address)
+		index = ct_map_find(&tree->by_request, address); // the client has gone, the handler goes on
+	if (index != CT_INDEX_NONE)
+		request_at(tree, index)->tasks++;
+	return index;
+}
+
+void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags)
+{
+	uint32_t index = ct_map_find(&tree->by_server, task);
+
+	if (index == CT_INDEX_NONE)
+		return;
+	request_at(tree, index)->flags |= flags & CT_REQUEST_HIJACKED ? CT_REQUEST_IS_HIJACKED : 0;
+	request_at(tree, index)->flags |= flags & CT_REQUEST_STREAM ? CT_REQUEST_IS_STREAM : 0;
+}
+
+/* What calls a handler; the function it calls handles the request. */
+static bool calls_handler(const struct ct_frame *frame, bool *ret_is_stream)
+{
+	static const struct {
+		const char *function;
+		bool is_stream;
+	} callers[] = {
+		{ "net/http.HandlerFunc.ServeHTTP", false },
+		{ "net/http.(*ServeMux).ServeHTTP", false },
+		{ "net/http.serverHandler.ServeHTTP", false },
+		{ "google.golang.org/grpc.(*Server).processUnaryRPC", false },
+		{ "google.golang.org/grpc.(*Server).processStreamingRPC", true },
+	};
+
+	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
+		if (strcmp(frame->function, callers[i].function) != 0)
+			continue;
+		*ret_is_stream = callers[i].is_stream;
+		return true;
+	}
+	return false;
+}
+
+/* What the compiler makes of a method value. */
+static bool is_wrapper(const char *function)
+{
+	size_t length = strlen(function);
+
+	return length > 3 && !strcmp(function + length - 3, "-fm");
+}
+
+/* The frame just inside the innermost caller of handlers, as a site of its own: one for each function. */
+static int handler_site(struct ct_tree *tree, const struct ct_site *at, uint32_t *ret_site, bool *ret_is_stream)
+{
+	struct ct_frame frame, inner = { .function = NULL };
+	uint32_t cursor = 0;
+
+	while (ct_frame_next(at, &cursor, &frame)) {
+		if (calls_handler(&frame, ret_is_stream))
+			return inner.function ? ct_site_of_frame(tree, &inner, ret_site) : 0;
+		if (!is_wrapper(frame.function) || !inner.function)
+			inner = frame;
+	}
+	return 0;
+}
+
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site)
+{
+	uint32_t index = ct_map_find(&tree->by_server, task), handler = CT_SITE_UNKNOWN;
+	bool is_stream = false;
+	int rc;
+
+	if (index == CT_INDEX_NONE || site == CT_INDEX_NONE)
+		return 0;
+	rc = handler_site(tree, ct_tree_site_at(tree, site), &handler, &is_stream);
+	if (rc)
+		return rc;
+	request_at(tree, index)->handler = handler;
+	request_at(tree, index)->flags |= is_stream ? CT_REQUEST_IS_STREAM : 0;
+	return 0;
+}
+
+void ct_requests_close(struct ct_tree *tree)
+{
+	ct_map_done(&tree->by_request);
+	ct_map_done(&tree->by_server);
+	ct_map_done(&tree->by_maker);
+	ct_slab_done(&tree->requests);
+	tree->totals.requests_live = 0;
+}
+
+uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context)
+{
+	for (int hop = 0; hop < REQUEST_HOPS_MAX && context; hop++) {
+		if (context->state & CT_CONTEXT_REQUEST) {
+			uint32_t index = ct_map_find(&tree->by_request, context->address);
+
+			return index != CT_INDEX_NONE && request_at(tree, index)->context_id == context->id ? index :
+													       CT_INDEX_NONE;
+		}
+		if (context->state & CT_CONTEXT_DETACHED)
+			return CT_INDEX_NONE;
+		context = context->parent == CT_INDEX_NONE ? NULL : ct_tree_at(tree, context->parent);
+	}
+	return CT_INDEX_NONE;
+}
+
+uint64_t ct_tree_ended_ns(const struct ct_tree *tree, uint64_t address)
+{
+	const struct ct_ended *ended = ct_ended_find(tree, address);
+
+	return ended ? ended->time_ns : 0;
+}
+
+uint32_t ct_tree_requests_end(const struct ct_tree *tree)
+{
+	return tree->requests.end;
+}
+
+const struct ct_request *ct_tree_request(const struct ct_tree *tree, uint32_t index)
+{
+	const struct ct_request *request = index < tree->requests.end ? request_at(tree, index) : NULL;
+
+	return request && request->id ? request : NULL;
+}
