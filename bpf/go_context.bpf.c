@@ -168,6 +168,12 @@ int go_end(struct pt_regs *regs)
 	case CT_ROLE_GO_TASK_END:
 		ct_go_task_end(regs, config);
 		break;
+	case CT_ROLE_GO_HIJACK:
+		ct_go_request_becomes(regs, config, CT_REQUEST_HIJACKED);
+		break;
+	case CT_ROLE_GO_FLUSH:
+		ct_go_request_becomes(regs, config, CT_REQUEST_STREAM);
+		break;
 	case CT_ROLE_GO_EXIT:
 		ct_go_exit(config);
 		break;

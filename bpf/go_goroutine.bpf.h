@@ -165,3 +165,17 @@ static __always_inline void ct_go_task_end(const struct pt_regs *regs, const str
 	event->task = id;
 	ct_submit(event, sizeof(*event));
 }
+
+/** What the goroutine serves becomes something else: whether it serves anything, the tree knows. */
+static __always_inline void ct_go_request_becomes(const struct pt_regs *regs, const struct ct_process_config *config,
+						  __u8 flags)
+{
+	__u64 id = ct_go_id(&config->go, ct_go_g(regs));
+	struct ct_event_request *event = ct_reserve(sizeof(*event), CT_EVENT_REQUEST, flags);
+
+	if (!event)
+		return;
+	event->context = 0;
+	event->task = id;
+	ct_submit(event, sizeof(*event));
+}

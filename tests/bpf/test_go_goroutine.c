@@ -138,6 +138,23 @@ static void test_end(void **state)
 	assert_int_equal(counter(CT_COUNTER_READ_TASK), 1);
 }
 
+static void test_request_becomes_something_else(void **state)
+{
+	static const struct {
+		enum ct_role role;
+		uint8_t flags;
+	} rows[] = { { CT_ROLE_GO_HIJACK, CT_REQUEST_HIJACKED }, { CT_ROLE_GO_FLUSH, CT_REQUEST_STREAM } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		clear_events();
+		hit(go_end, &world.regs, CT_COOKIE(rows[i].role, 0));
+		assert_int_equal(only(CT_EVENT_REQUEST).request->task, GO_TASK);
+		assert_int_equal(only(CT_EVENT_REQUEST).request->context, 0);
+		assert_int_equal(only(CT_EVENT_REQUEST).header->flags, rows[i].flags);
+	}
+}
+
 /* Without the heap's index the first pair is looked at, which belongs to the function value whatever its size. */
 static void test_captured_without_heap(void **state)
 {
@@ -267,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup(test_end, set_up),
 		cmocka_unit_test_setup(test_captured_without_heap, set_up),
 		cmocka_unit_test_setup(test_captured_within_the_object, set_up),
+		cmocka_unit_test_setup(test_request_becomes_something_else, set_up),
 		cmocka_unit_test_setup(test_captured_chains, set_up),
 		cmocka_unit_test_setup(test_captured_by_reference, set_up),
 		cmocka_unit_test_setup(test_each_read_of_a_captured_context_may_fail, set_up),

@@ -57,6 +57,8 @@ static enum program program_of(uint64_t cookie)
 	case CT_ROLE_GO_CANCEL_CLOSURE:
 	case CT_ROLE_GO_TASK_END:
 	case CT_ROLE_GO_EXIT:
+	case CT_ROLE_GO_HIJACK:
+	case CT_ROLE_GO_FLUSH:
 		return PROGRAM_GO_END;
 	case CT_ROLE_C_CREATE:
 	case CT_ROLE_C_REQUEST_BEGIN:

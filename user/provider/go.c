@@ -16,6 +16,8 @@
 #define ADDRESSES_MAX  16  /* of one name */
 #define CODE_BYTES_MAX 512 /* of newproc's function */
 
+#define CT_GO_MINOR_FLUSH_ERROR 20 /* FlushError came, and Flush calls it */
+
 static const struct wanted {
 	const char *symbol;
 	enum ct_role role;
@@ -30,6 +32,17 @@ static const struct wanted {
 	{CT_GO_CANCEL_TIMER, CT_ROLE_GO_CANCEL, CT_RECEIVER_TIMER, true, false, 0, 0},
 	{CT_GO_CANCEL_AFTER_FUNC, CT_ROLE_GO_CANCEL, CT_RECEIVER_AFTER_FUNC, true, false, CT_GO_MINOR_METHOD, 0},
 	{"runtime.goexit1", CT_ROLE_GO_TASK_END, 0, true, false, 0, 0},
+};
+
+/* Of a program that serves HTTP. One without them loses nothing. */
+static const struct wanted served[] = {
+	{"net/http.(*conn).hijackLocked", CT_ROLE_GO_HIJACK, 0, true, false, 0, 0},
+	{"net/http.(*response).FlushError", CT_ROLE_GO_FLUSH, 0, true, false, CT_GO_MINOR_FLUSH_ERROR, 0},
+	{"net/http.(*response).Flush", CT_ROLE_GO_FLUSH, 0, true, false, 0, CT_GO_MINOR_FLUSH_ERROR - 1},
+	{"net/http.(*http2responseWriter).FlushError", CT_ROLE_GO_FLUSH, 0, true, false, CT_GO_MINOR_FLUSH_ERROR, 0},
+	{"net/http.(*http2responseWriter).Flush", CT_ROLE_GO_FLUSH, 0, true, false, 0, CT_GO_MINOR_FLUSH_ERROR - 1},
+	{"net/http/internal/http2.(*responseWriter).FlushError", CT_ROLE_GO_FLUSH, 0, true, false, CT_GO_MINOR_FLUSH_ERROR, 0},
+	{"golang.org/x/net/http2.(*responseWriter).FlushError", CT_ROLE_GO_FLUSH, 0, true, false, CT_GO_MINOR_FLUSH_ERROR, 0},
 };
 
 /*
@@ -74,6 +87,17 @@ static int add_wanted(struct ct_binary *binary, const struct ct_go_version *vers
 	return rc;
 }
 
+static int add_served(struct ct_binary *binary, const struct ct_go_version *version, struct ct_plan *plan)
+{
+	struct ct_function function;
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(served) / sizeof(served[0]) && !rc; i++)
+		if (is_of_release(&served[i], version) && ct_binary_find(binary, served[i].symbol, &function, 1) > 0)
+			rc = add_symbol(binary, plan, &served[i]);
+	return rc;
+}
+
 /* A goroutine's start: the call that hands the complete new g to the scheduler. */
 static int add_task_start(struct ct_binary *binary, struct ct_plan *plan)
 {
@@ -113,6 +137,8 @@ static int make_points(struct ct_binary *binary, const struct ct_go_version *ver
 
 	if (!rc)
 		rc = add_task_start(binary, plan);
+	if (!rc)
+		rc = add_served(binary, version, plan);
 	return rc ?: ct_go_plan_inlined(binary, plan);
 }
 

@@ -2,6 +2,7 @@
 #include "provider/process_symbols.h"
 
 #include "provider/go_standard.h"
+#include "provider/request_sites.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +30,8 @@ struct ct_process_symbols {
 	size_t count;
 	bool is_go;
 	bool is_linked_in;	     /* the C context library is part of the executable */
+	const char *const *chosen; /* makers of requests' contexts, by the user */
+	size_t chosen_count;
 	char goroot[NAME_BYTES_MAX]; /* directory of the standard library's sources, with a slash; "": trimmed */
 };
 
@@ -55,6 +58,12 @@ int ct_process_symbols_new(struct ct_target *target, struct ct_process_symbols *
 		ct_go_find_root(ct_target_binary(target), symbols->goroot, sizeof(symbols->goroot));
 	*ret_symbols = symbols;
 	return 0;
+}
+
+void ct_process_symbols_choose(struct ct_process_symbols *symbols, const char *const *functions, size_t count)
+{
+	symbols->chosen = functions;
+	symbols->chosen_count = count;
 }
 
 void ct_process_symbols_free(struct ct_process_symbols *symbols)
@@ -205,6 +214,19 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 		pack_unknown(packer, mapping, address);
 }
 
+/* By the innermost function: the runtime's are in front of it when it runs deferred calls or panics. */
+static uint8_t site_flags(const struct ct_process_symbols *symbols, const char *at, uint16_t frames)
+{
+	for (; frames; frames--) {
+		const char *function = at + FRAME_HEAD_BYTES, *file = function + strlen(function) + 1;
+
+		if (strncmp(function, "runtime.", 8) != 0)
+			return ct_request_site(function, symbols->chosen, symbols->chosen_count);
+		at = file + strlen(file) + 1;
+	}
+	return 0;
+}
+
 static int make_site(struct ct_process_symbols *symbols, const struct ct_event_stack *stack, struct packer packer,
 		     void *buffer, size_t size, struct ct_event *ret_event)
 {
@@ -222,6 +244,8 @@ static int make_site(struct ct_process_symbols *symbols, const struct ct_event_s
 	for (uint32_t i = 0; i < depth; i++)
 		pack_address(symbols, &packer, stack->frames[i]);
 	site->frames = packer.frames;
+	if (symbols->is_go && !packer.has_library)
+		site->header.flags = site_flags(symbols, (char *)buffer + sizeof(*site), packer.frames);
 	site->frames_bytes = (uint16_t)(packer.at - (char *)buffer - sizeof(*site));
 	return ct_event_decode(buffer, sizeof(*site) + site->frames_bytes, ret_event);
 }

@@ -14,6 +14,9 @@ struct ct_process_symbols;
 /** @param target  Borrowed; must outlive the symbols. @return 0 or -ENOMEM. */
 int ct_process_symbols_new(struct ct_target *target, struct ct_process_symbols **ret_symbols, struct ct_error *reterr);
 
+/** Functions the user says make the contexts of requests. Borrowed. */
+void ct_process_symbols_choose(struct ct_process_symbols *symbols, const char *const *functions, size_t count);
+
 /** Free them. NULL is fine. */
 void ct_process_symbols_free(struct ct_process_symbols *symbols);
 

@@ -24,6 +24,8 @@ static const struct {
 	{CT_ROLE_GO_TASK_START, "task-start"},
 	{CT_ROLE_GO_TASK_END, "task-end"},
 	{CT_ROLE_GO_EXIT, "exit"},
+	{CT_ROLE_GO_HIJACK, "hijack"},
+	{CT_ROLE_GO_FLUSH, "flush"},
 	{CT_ROLE_C_CREATE, "create"},
 	{CT_ROLE_C_CANCEL, "cancel"},
 	{CT_ROLE_C_CANCEL_CALL, "cancel-call"},
