@@ -30,6 +30,9 @@ struct ct_output_request {
 
 #define CT_OUTPUTS_MAX 8
 
+/** Functions named by --request-site at most. */
+#define CT_REQUEST_SITES_MAX 16
+
 /** Bits of ct_options.fail_on above those of enum ct_finding_kind. */
 #define CT_FAIL_ON_LEAK (1u << 30)
 #define CT_FAIL_ON_ANY (1u << 31)
@@ -50,6 +53,8 @@ struct ct_options {
 	const char *output;
 	const char *record;
 	const char *suppress;
+	const char *request_sites[CT_REQUEST_SITES_MAX]; /**< Functions that make the contexts of requests. */
+	unsigned int request_sites_count;
 	uint32_t fail_on; /**< Bit per finding kind, CT_FAIL_ON_LEAK, CT_FAIL_ON_ANY; 0 never fail. */
 	const char *why;  /**< NULL off; "" every cancellation; else a glob on function names. */
 	uint32_t max_contexts;

@@ -81,6 +81,14 @@ static int set_suppress(struct ct_options *options, const char *value, struct ct
 	return 0;
 }
 
+static int set_request_site(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	if (options->request_sites_count == CT_REQUEST_SITES_MAX)
+		return ct_error_set(reterr, -EINVAL, "--request-site: at most %d", CT_REQUEST_SITES_MAX);
+	options->request_sites[options->request_sites_count++] = value;
+	return 0;
+}
+
 static int set_fail_on(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	return ct_cli_fail_on(value, &options->fail_on, reterr);
@@ -166,6 +174,8 @@ const struct ct_option_row ct_option_rows[] = {
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },
 	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING & ~CENSUS, set_grace,
 	  "how long work may go on after its request ended (1s)" },
+	{ CT_OPTION_RULES, 275, "request-site", "FUNC", LIVE, set_request_site,
+	  "contexts made by FUNC are those of requests; repeatable" },
 	{ CT_OPTION_RULES, 258, "suppress", "FILE", JUDGING, set_suppress,
 	  "findings to leave out, one per line: KIND PATTERN-on-function" },
 	{ CT_OPTION_STATUS, 257, "fail-on", "KINDS", JUDGING, set_fail_on,

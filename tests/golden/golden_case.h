@@ -19,18 +19,21 @@
 #include "ctxtrace/detect.h"
 #include "ctxtrace/error.h"
 
-/** The bit for one kind, severity and confidence. */
-static inline uint64_t golden_claim(unsigned int kind, unsigned int severity, unsigned int confidence)
+/** A bit for each kind, severity and confidence. */
+typedef unsigned __int128 golden_claims;
+
+/** The bit of one. */
+static inline golden_claims golden_claim(unsigned int kind, unsigned int severity, unsigned int confidence)
 {
-	return UINT64_C(1) << (kind * 6 + severity * 2 + confidence);
+	return (golden_claims)1 << (kind * 6 + severity * 2 + confidence);
 }
-_Static_assert(CT_FINDING_END * 6 <= 64, "all claims fit");
+_Static_assert(CT_FINDING_END * 6 <= 128, "all claims fit");
 
 /** A case as it stands in its directory. */
 struct golden_case {
 	const char *directory;
 	struct ct_text stream;
-	uint64_t finds;	      /**< Bits of golden_claim(). */
+	golden_claims finds;    /**< Bits of golden_claim(). */
 	bool has_claim;	      /**< A `#! finds` line was there. */
 	uint32_t undecided;
 	uint64_t min_age_ns;

@@ -138,12 +138,12 @@ static int play(const struct golden_case *golden, struct playing *playing, struc
 }
 
 /* Print what is claimed or found and not both. */
-static void show_claims(const struct golden_case *golden, uint64_t found)
+static void show_claims(const struct golden_case *golden, golden_claims found)
 {
 	for (unsigned int kind = 0; kind < CT_FINDING_END; kind++)
 		for (unsigned int severity = 0; severity <= CT_SEVERITY_LEAK; severity++)
 			for (unsigned int confidence = 0; confidence <= CT_CONFIDENCE_CONFIRMED; confidence++) {
-				uint64_t bit = golden_claim(kind, severity, confidence);
+				golden_claims bit = golden_claim(kind, severity, confidence);
 
 				if ((found ^ golden->finds) & bit)
 					fprintf(stderr, "%s: %s:%s:%s %s\n", golden->directory,
@@ -157,7 +157,7 @@ static void show_claims(const struct golden_case *golden, uint64_t found)
 static int check_claim(const struct golden_case *golden, const struct playing *playing)
 {
 	const struct ct_findings *findings = &playing->findings;
-	uint64_t found = 0;
+	golden_claims found = 0;
 
 	for (size_t i = 0; i < findings->count; i++)
 		found |= golden_claim(findings->list[i].kind, findings->list[i].severity,

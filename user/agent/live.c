@@ -246,6 +246,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 		drop_task_points(live);
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
+		ct_process_symbols_choose(live->symbols, live->options->request_sites, live->options->request_sites_count);
+	if (!rc)
 		prepare_census(live, &no_census);
 	if (!rc && ct_last_moment_plan(live))
 		rc = ct_error_set(reterr, -ENOMEM, "cannot plan probes: no memory");

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "ctxtrace/detect.h"
+#include "ctxtrace/work.h"
 
 /** What all detectors look at. */
 struct ct_detect_input {
@@ -25,6 +26,8 @@ struct ct_detect_input {
 	const uint64_t *lifetime_p99_ns;
 	/** Events were lost and nobody knows when, so every context may have missed one. */
 	bool is_weakened;
+	/** Per request: some live context below it has a deadline. NULL without requests. */
+	const bool *bounded_requests;
 };
 
 /** How a context shows a trouble. */
@@ -32,6 +35,16 @@ struct ct_claim {
 	uint64_t anchor; /**< Where it piles up: id of the parent, task; 0 when this does not split the site. */
 	bool is_weak;	 /**< Lost events weaken the evidence: at most suspected. */
 	const struct ct_losses *ended; /**< A site's: ended, and counted all the same. NULL: none. */
+};
+
+/** How work shows a trouble: a task, or a request. */
+struct ct_work {
+	uint32_t site;	   /**< Where it was started. */
+	uint32_t at;	   /**< Where it is now; CT_SITE_UNKNOWN. */
+	uint64_t since_ns; /**< When the trouble began: its request was over, its context ended. */
+	uint32_t request;  /**< Index of its request. */
+	bool is_handler;   /**< The task that serves the request. */
+	bool is_weak;
 };
 
 /** Contexts of one detector, site and anchor. Weak and proven ones are never mixed. */
@@ -53,6 +66,8 @@ struct ct_group {
 	uint32_t twin_site;  /**< Unknown sites: the only known one that does the same to their live parent; CT_SITE_UNKNOWN
 				  when there is none, CT_INDEX_NONE when there are several. */
 	uint32_t twins;	     /**< Contexts of that site. */
+	enum ct_subject subject;
+	struct ct_work work; /**< Of tasks and requests the one that has been at it for the longest. */
 	uint64_t anchor;
 	uint64_t parent_id;
 	uint64_t first_ns; /**< Oldest and newest creation. */
@@ -78,10 +93,13 @@ struct ct_detector {
 	enum ct_finding_kind kind;
 	/** Contexts a group must have; less is not even gathered. 0 and 1: a single one counts. */
 	uint32_t crowd;
-	/** Does this context show the trouble? Cheap tests first: asked for every context. */
+	/** Does this context show the trouble? Cheap tests first: asked for every context. NULL: no context does. */
 	bool (*claims)(const struct ct_detect_input *input, const struct ct_context *context, struct ct_claim *claim);
 	/** Does this site show it even without live contexts? Optional. */
 	bool (*claims_site)(const struct ct_detect_input *input, uint32_t site, struct ct_claim *claim);
+	/** Does this task, or this request? Optional. */
+	bool (*claims_task)(const struct ct_detect_input *input, const struct ct_task *task, struct ct_work *work);
+	bool (*claims_request)(const struct ct_detect_input *input, uint32_t request, struct ct_work *work);
 	/** Set severity and confidence, and what differs from the group's figures. @return false: no finding after all. */
 	bool (*judge)(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding);
 	/** Tell why and what to do. */
@@ -94,7 +112,12 @@ extern const struct ct_detector ct_detector_leaked_timer;
 extern const struct ct_detector ct_detector_defer_in_loop;
 extern const struct ct_detector ct_detector_unstopped_after_func;
 extern const struct ct_detector ct_detector_orphaned_context;
+extern const struct ct_detector ct_detector_outlives_request;
+extern const struct ct_detector ct_detector_ignored_cancel;
+extern const struct ct_detector ct_detector_unbounded_request;
+extern const struct ct_detector ct_detector_stale_parent;
 extern const struct ct_detector ct_detector_todo_root;
+extern const struct ct_detector ct_detector_background_in_request;
 extern const struct ct_detector ct_detector_deep_chain;
 /** Not a finding: what would be one if the proof were in. Its `judge` and `explain` are NULL. */
 extern const struct ct_detector ct_detector_undecided;
@@ -180,6 +203,27 @@ void ct_advise_loss(const struct ct_detect_input *input, const struct ct_group *
 
 /** Add "made in FUNCTION at FILE:LINE", the frame whose owner can act; false and nothing added when it is unknown. */
 bool ct_text_add_place(struct ct_text *text, const struct ct_site *site);
+
+/** @return true when its innermost frame is the standard library's, or nobody knows. */
+bool ct_site_is_standard(const struct ct_detect_input *input, uint32_t site);
+
+/** @return true when all goroutines were read from memory: what is not among them does not run. */
+bool ct_work_is_read(const struct ct_detect_input *input);
+
+/** @return true when the task runs: memory's word where there is one, else the stream's. */
+bool ct_task_is_running(const struct ct_detect_input *input, const struct ct_task *task);
+
+/** @return true while the request's handler runs, on a connection that is still the server's. */
+bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_request *request);
+
+/** @return true when something happened, and the grace since then is over. */
+bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns);
+
+/** The handler of a request, as work. */
+struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t request, uint64_t since_ns);
+
+/** Add "12 goroutines" or "1 thread". */
+void ct_text_add_tasks(struct ct_text *text, const struct ct_detect_input *input, uint64_t count);
 
 /** Add how far into the window a moment lies. */
 void ct_text_add_moment(struct ct_text *text, const struct ct_detect_input *input, uint64_t time_ns);

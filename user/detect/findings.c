@@ -58,6 +58,8 @@ static void fill_figures(struct ct_finding *finding, const struct ct_group *grou
 {
 	finding->site = group->site;
 	finding->context_kind = group->context_kind;
+	finding->subject = group->subject;
+	finding->at = group->subject == CT_SUBJECT_CONTEXTS ? CT_SITE_UNKNOWN : group->work.at;
 	finding->parent_id = group->has_parents ? 0 : group->parent_id;
 	finding->count = group->count + group->ended.count;
 	finding->live = group->count;

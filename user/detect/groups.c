@@ -213,6 +213,29 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 	return 0;
 }
 
+int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subject subject, const struct ct_work *work)
+{
+	struct ct_group key = {
+		.detector = detector,
+		.is_weak = work->is_weak,
+		.site = work->site,
+		.parent = CT_INDEX_NONE,
+		.subject = subject,
+	};
+	struct ct_group *group = find_or_add(groups, &key);
+
+	if (!group)
+		return -ENOMEM;
+	if (!group->count || work->since_ns < group->work.since_ns)
+		group->work = *work;
+	if (!group->count || work->since_ns < group->first_ns)
+		group->first_ns = work->since_ns;
+	if (work->since_ns > group->last_ns)
+		group->last_ns = work->since_ns;
+	group->count++;
+	return 0;
+}
+
 void ct_groups_note_twin(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
 			 const struct ct_context *context, const struct ct_claim *claim)
 {

@@ -59,5 +59,8 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 void ct_groups_note_twin(struct ct_groups *groups, const struct ct_detect_input *input, uint8_t detector,
 			 const struct ct_context *context, const struct ct_claim *claim);
 
+/** Put a task or a request into its group. @return 0 or -ENOMEM. */
+int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subject subject, const struct ct_work *work);
+
 /** Make sure a site has a group, be it empty, before any context is added. @return 0 or -ENOMEM. */
 int ct_groups_touch(struct ct_groups *groups, uint8_t detector, uint32_t site, const struct ct_claim *claim);

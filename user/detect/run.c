@@ -14,6 +14,7 @@ struct run {
 	struct ct_crowd crowd;
 	struct ct_groups groups;
 	uint64_t *lifetimes;
+	bool *bounded;
 	const struct ct_allocator *allocator;
 };
 
@@ -79,7 +80,7 @@ static int gather_context(struct run *run, const struct ct_context *context)
 		struct ct_claim claim = { 0 };
 		int rc;
 
-		if (!detector->claims(&run->input, context, &claim))
+		if (!detector->claims || !detector->claims(&run->input, context, &claim))
 			continue;
 		if (detector->crowd && ct_crowd_count(&run->crowd, d, context->site, &claim) < detector->crowd)
 			continue;
@@ -105,12 +106,75 @@ static int gather_sites(struct run *run)
 	return rc;
 }
 
+/* Which requests have a deadline somewhere below them? Asked only where one could matter. */
+static int learn_bounds(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = ct_tree_end(tree);
+
+	if (!run->input.totals->requests_live)
+		return 0;
+	run->bounded = ct_allocate(run->allocator, (ct_tree_requests_end(tree) + 1) * sizeof(*run->bounded));
+	if (!run->bounded)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < end; i++) {
+		const struct ct_context *context = ct_tree_context(tree, i);
+		uint32_t request = CT_INDEX_NONE;
+
+		if (context && context->deadline_ns && !(context->state & CT_CONTEXT_ENDED))
+			request = ct_tree_request_of(tree, context);
+		if (request != CT_INDEX_NONE)
+			run->bounded[request] = true;
+	}
+	run->input.bounded_requests = run->bounded;
+	return 0;
+}
+
+static int gather_tasks(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = ct_tree_tasks_end(tree);
+	int rc = 0;
+
+	for (uint32_t i = 0; i < end; i++) {
+		const struct ct_task *task = ct_tree_task(tree, i);
+
+		for (uint8_t d = 0; task && d < CT_DETECTORS && !rc; d++) {
+			struct ct_work work = { 0 };
+
+			if (ct_detectors[d]->claims_task && ct_detectors[d]->claims_task(&run->input, task, &work))
+				rc = ct_groups_add_work(&run->groups, d, CT_SUBJECT_TASKS, &work);
+		}
+	}
+	return rc;
+}
+
+static int gather_requests(struct run *run)
+{
+	const struct ct_tree *tree = run->input.tree;
+	uint32_t end = ct_tree_requests_end(tree);
+	int rc = 0;
+
+	for (uint32_t i = 0; i < end; i++)
+		for (uint8_t d = 0; ct_tree_request(tree, i) && d < CT_DETECTORS && !rc; d++) {
+			struct ct_work work = { 0 };
+
+			if (ct_detectors[d]->claims_request && ct_detectors[d]->claims_request(&run->input, i, &work))
+				rc = ct_groups_add_work(&run->groups, d, CT_SUBJECT_REQUESTS, &work);
+		}
+	return rc;
+}
+
 static int gather(struct run *run)
 {
 	const struct ct_tree *tree = run->input.tree;
 	uint32_t end = ct_tree_end(tree);
 	int rc = gather_sites(run);
 
+	if (!rc)
+		rc = gather_tasks(run);
+	if (!rc)
+		rc = gather_requests(run);
 	count_crowds(run);
 	for (uint32_t i = 0; i < end && !rc; i++) {
 		const struct ct_context *context = ct_tree_context(tree, i);
@@ -132,7 +196,7 @@ static void note_twins(struct run *run)
 		for (uint8_t d = 0; context && context->site != CT_SITE_UNKNOWN && d < CT_FINDING_END; d++) {
 			struct ct_claim claim = { 0 };
 
-			if (ct_detectors[d]->claims(&run->input, context, &claim))
+			if (ct_detectors[d]->claims && ct_detectors[d]->claims(&run->input, context, &claim))
 				ct_groups_note_twin(&run->groups, &run->input, d, context, &claim);
 		}
 	}
@@ -143,6 +207,7 @@ static void run_done(struct run *run)
 	ct_crowd_done(&run->crowd);
 	ct_groups_done(&run->groups);
 	ct_release(run->allocator, run->lifetimes);
+	ct_release(run->allocator, run->bounded);
 }
 
 int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_detect_options *options,
@@ -164,6 +229,8 @@ int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_d
 	rc = ct_crowd_init(&run.crowd, allocator);
 	if (!rc)
 		rc = learn_lifetimes(&run);
+	if (!rc)
+		rc = learn_bounds(&run);
 	if (!rc)
 		rc = gather(&run);
 	if (!rc)

@@ -9,7 +9,12 @@ const struct ct_detector *const ct_detectors[CT_DETECTORS] = {
 	[CT_FINDING_DEFER_IN_LOOP] = &ct_detector_defer_in_loop,
 	[CT_FINDING_UNSTOPPED_AFTER_FUNC] = &ct_detector_unstopped_after_func,
 	[CT_FINDING_ORPHANED_CONTEXT] = &ct_detector_orphaned_context,
+	[CT_FINDING_OUTLIVES_REQUEST] = &ct_detector_outlives_request,
+	[CT_FINDING_IGNORED_CANCEL] = &ct_detector_ignored_cancel,
+	[CT_FINDING_UNBOUNDED_REQUEST] = &ct_detector_unbounded_request,
+	[CT_FINDING_STALE_PARENT] = &ct_detector_stale_parent,
 	[CT_FINDING_TODO_ROOT] = &ct_detector_todo_root,
+	[CT_FINDING_BACKGROUND_IN_REQUEST] = &ct_detector_background_in_request,
 	[CT_FINDING_DEEP_CHAIN] = &ct_detector_deep_chain,
 	[CT_FINDING_END] = &ct_detector_undecided,
 };

@@ -111,7 +111,13 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 	ct_json_retention(json, finding->retained_by);
 	ct_json_number(json, "retained_bytes", finding->retained_bytes);
 	write_site(json, snapshot, finding->site, finding->context_kind, finding->parent_id);
-	ct_json_null(json, "at");
+	if (finding->at == CT_SITE_UNKNOWN) {
+		ct_json_null(json, "at");
+	} else {
+		ct_json_open(json, "at", '{');
+		ct_json_frames(json, ct_tree_site(snapshot->tree, finding->at));
+		ct_json_close(json, '}');
+	}
 	write_examples(json, snapshot, finding);
 	snprintf(number, sizeof(number), "%016" PRIx64, finding->fingerprint);
 	ct_json_string(json, "fingerprint", number);

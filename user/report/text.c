@@ -87,6 +87,22 @@ static void add_frames(struct ct_text *text, const char *label, const struct ct_
 	ct_text_add(text, "at a site nobody saw: before the attach, or its stack could not be read\n");
 }
 
+/* Where work is now: below what the runtime does to make it wait. */
+static void add_whereabouts(struct ct_text *text, const struct ct_site *site)
+{
+	struct ct_site rest = *site;
+	struct ct_frame frame;
+	uint32_t cursor = 0, before = 0;
+
+	while (ct_frame_next(site, &cursor, &frame) && !strncmp(frame.function, "runtime.", 8))
+		before = cursor;
+	if (before < site->packed_bytes) {
+		rest.packed = site->packed + before;
+		rest.packed_bytes = (uint16_t)(site->packed_bytes - before);
+	}
+	add_frames(text, "now at", &rest, FRAMES_MAX);
+}
+
 static void add_parent(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
 {
 	const struct ct_context *example = finding->examples_count ?
@@ -148,8 +164,10 @@ static void add_rate(struct ct_text *text, uint64_t per_min_milli)
 /* "150 live", "150 live of 200", "200 made, none live" */
 static void add_counts(struct ct_text *text, const struct ct_finding *finding)
 {
+	static const char *const running[] = { " live", " running", " being served" };
+
 	ct_text_add_grouped(text, finding->live ? finding->live : finding->count);
-	ct_text_add(text, finding->live ? " live" : " made, none live");
+	ct_text_add(text, finding->live ? running[finding->subject] : " made, none live");
 	if (finding->live && finding->live < finding->count) {
 		ct_text_add(text, " of ");
 		ct_text_add_grouped(text, finding->count);
@@ -184,10 +202,14 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 
 static void add_finding(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
 {
+	static const char *const labels[] = { "created", "started", "handler" };
+
 	ct_text_add(text, "\n");
 	add_headline(snapshot, finding, text);
-	add_frames(text, "created", site_of(snapshot, finding->site), FRAMES_MAX);
+	add_frames(text, labels[finding->subject], site_of(snapshot, finding->site), FRAMES_MAX);
 	add_parent(snapshot, finding, text);
+	if (finding->at != CT_SITE_UNKNOWN)
+		add_whereabouts(text, site_of(snapshot, finding->at));
 	ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "evidence", finding->evidence);
 	ct_text_add_paragraph(text, LABEL_INDENT, LABEL_COLUMN, "do", finding->advice);
 }
@@ -316,6 +338,13 @@ static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *tex
 	if (totals->ended[CT_REASON_FREED])
 		add_count(text, totals->ended[CT_REASON_FREED], "freed");
 	add_count(text, totals->live, "live");
+	ct_text_add(text, "\n");
+	if (!totals->requests_started)
+		return;
+	ct_text_add(text, "requests  ");
+	ct_text_add_grouped(text, totals->requests_started);
+	ct_text_add(text, " begun");
+	add_count(text, totals->requests_live, "being served");
 	ct_text_add(text, "\n");
 }
 

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"net"
+	"strconv"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -27,14 +28,18 @@ func main() {
 		panic(err)
 	}
 	server := grpc.NewServer()
-	pb.RegisterTestServiceServer(server, &service{})
+	s := &service{forever: make(chan struct{})}
+	pb.RegisterTestServiceServer(server, s)
 	go server.Serve(listener)
 
 	life, end := context.WithCancel(context.Background())
 	l := &load{address: listener.Addr().String()}
 	l.start(life)
 	target.Ready()
-	target.Commands(func(string) {})
+	target.Commands(func(count string) {
+		number, _ := strconv.ParseInt(count, 10, 64)
+		s.leaks.Store(number)
+	})
 	l.isOver.Store(true)
 	l.running.Wait()
 	end()
@@ -46,4 +51,6 @@ func main() {
 type service struct {
 	pb.UnimplementedTestServiceServer
 	handled atomic.Int64
+	leaks   atomic.Int64 // calls that shall leave a goroutine behind
+	forever chan struct{}
 }

@@ -20,9 +20,18 @@ func (s *service) lookup(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// hold goes on after its call, and does not care.
+func (s *service) hold(ctx context.Context) {
+	<-s.forever
+	_ = ctx.Err()
+}
+
 func (s *service) UnaryCall(ctx context.Context, in *pb.SimpleRequest) (*pb.SimpleResponse, error) {
 	if err := s.lookup(ctx); err != nil {
 		return nil, err
+	}
+	if s.leaks.Add(-1) >= 0 {
+		go s.hold(ctx) // FIND:hold
 	}
 	if in.ResponseSize < 0 { // the client asked for a call that takes longer than it waits
 		<-ctx.Done()

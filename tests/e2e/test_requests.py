@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests of a real net/http server, right and wrong in each way: what outlives, ignores, hangs, comes too late."""
+import functools
+import os
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, check, environment, main, need_bpf
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build
+from e2e_process import Agent, Target, replay
+from e2e_report import marked_line
+
+COUNT = 10
+RIGHT = ("outlives-stops", "detached", "lazy-pool", "fan-out", "gone-heeded", "hangs-bounded", "events")
+HTTP1_ONLY = ("hijacked",)
+# command: (kind, severity, function, mark)
+WRONG = {
+    "outlives": ("outlives-request", "leak", "main.(*server).outlives", "outlives"),
+    "gone-ignored": ("ignored-cancel", "warning", "main.(*server).goneIgnored", "gone-ignored"),
+    "gone-task": ("ignored-cancel", "warning", "main.(*server).goneTask", "gone-task"),
+    "hangs": ("unbounded-request", "warning", "main.(*server).hangs", "hangs"),
+    "stale": ("stale-parent", "warning", "main.(*server).stale", "stale"),
+    "background": ("background-in-request", "warning", "main.(*server).background", "background"),
+}
+STRIPPED = ("-trimpath", "-ldflags=-s -w")
+
+
+def watch(program, protocol, commands, recording):
+    with Target([program, "-count", COUNT, *protocol]) as target:
+        with Agent("--min-age", "2s", "--record", recording, pid=target.pid) as agent:
+            for command in commands:
+                target.tell(command)
+            time.sleep(3)
+            if "stale" in commands:
+                target.tell("stale")
+            report = agent.stop()
+        target.end()
+    report.expect_complete()
+    check(replay(str(recording)) == report.text, "the replay differs")
+    return report
+
+
+def watched(version, flags, protocol, commands):
+    need_bpf()
+    recording = pathlib.Path(environment("E2E_CACHE")) / f"requests-{os.getpid()}.ctx"
+    try:
+        return watch(build("./go_requests", version, flags), protocol, commands, recording)
+    finally:
+        recording.unlink(missing_ok=True)
+
+
+def right(version=DEFAULT, flags=(), protocol=()):
+    commands = RIGHT + (() if protocol else HTTP1_ONLY)
+    report = watched(version, flags, protocol, commands)
+    report.expect(report["findings"] == [], "correct requests were accused")
+    report.expect(report["requests"]["started"] == COUNT * len(commands), f"requests {report['requests']}")
+
+
+def wrong(version=DEFAULT, flags=(), protocol=()):
+    report = watched(version, flags, protocol, tuple(WRONG))
+    found = {}
+    for finding in report["findings"]:
+        frame = finding["site"]["frames"][0]
+        found[finding["kind"], frame["function"], frame["line"]] = finding
+    for command, (kind, severity, function, mark) in WRONG.items():
+        _, line = marked_line(SOURCES / "go_requests" / "main.go", mark, "FIND:")
+        report.expect((kind, function, line) in found, f"{command}: no {kind} at {function}, line {line}")
+        finding = found.pop((kind, function, line))
+        report.expect(finding["severity"] == severity and finding["confidence"] == "confirmed", f"{command}: {finding}")
+        report.expect(finding["count"] == COUNT, f"{command}: {finding['count']} of {COUNT}")
+        if mark in ("outlives", "gone-task"):
+            now = [frame["function"] for frame in finding["at"]["frames"]]
+            report.expect("main.(*server).ignore" in now, f"{command} is not where it waits: {now}")
+    # The handler that waits for a goroutine which does not care goes on as long as that does.
+    report.expect([key[:2] for key in found] == [("ignored-cancel", "main.(*server).goneTask")],
+                  f"something nobody planted was found: {list(found)}")
+
+
+@case("grpc")
+def grpc():
+    """grpc-go at work: unary calls, streams, deadlines, cancelled calls; then a hundred calls that leave a goroutine."""
+    need_bpf()
+    program = build(".", DEFAULT, (), "servers/grpc")
+    with Target([program]) as target:
+        with Agent("-d", "8s", "--min-age", "2s", pid=target.pid) as agent:
+            report = agent.finish()
+        report.expect_complete()
+        report.expect(report["findings"] == [], "correct calls were accused")
+        report.expect(report["requests"]["started"] > 1000, f"requests {report['requests']}")
+        with Agent("--min-age", "2s", pid=target.pid) as agent:
+            target.tell("100")
+            time.sleep(4)
+            report = agent.stop()
+        truth = target.end()
+    report.expect_complete()
+    held = report.expect_finding("outlives-request", "main.(*service).UnaryCall",
+                                 *marked_line(SOURCES / "servers" / "grpc" / "service.go", "hold", "FIND:"))
+    report.expect(held["count"] == 100 and len(report["findings"]) == 1, f"{held['count']} of 100")
+    check(truth["errors"] == 0, f"the calls failed: {truth}")
+
+
+case("right")(right)
+case("right_http2")(functools.partial(right, protocol=("-h2",)))
+case("wrong")(wrong)
+case("wrong_http2")(functools.partial(wrong, protocol=("-h2",)))
+case("right_go1.17")(functools.partial(right, VERSIONS["1.17"]))
+case("wrong_go1.21_stripped")(functools.partial(wrong, VERSIONS["1.21"], STRIPPED))
+case("wrong_go1.24_http2")(functools.partial(wrong, VERSIONS["1.24"], (), ("-h2",)))
+case("wrong_go1.27_pie")(functools.partial(wrong, VERSIONS["1.27"], ("-buildmode=pie",)))
+case("right_go1.27_http2")(functools.partial(right, VERSIONS["1.27"], (), ("-h2",)))
+case("wrong_go1.27_http2")(functools.partial(wrong, VERSIONS["1.27"], (), ("-h2",)))
+
+
+if __name__ == "__main__":
+    main()

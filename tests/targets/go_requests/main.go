@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// go_requests serves HTTP/1 or HTTP/2 to itself, each kind of request right or wrong in one way. A command is the name of
+// a kind: so many requests of it are sent, and it is done when all of them have come as far as they get.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"time"
+
+	"targets/target"
+)
+
+// scenario is one kind of request.
+type scenario struct {
+	handle http.HandlerFunc
+	// Does the client wait for an answer, or go away once the handler has begun?
+	leaves bool
+	// Does the handler stay until the program ends?
+	stays bool
+}
+
+type server struct {
+	forever chan struct{} // closed at the end
+	begun   chan struct{} // one word from each handler that says so
+	stored  context.Context
+	pool    struct {
+		once sync.Once
+		jobs chan func()
+	}
+	group sync.WaitGroup
+}
+
+type truth struct {
+	Sent map[string]int `json:"sent"`
+}
+
+func (s *server) scenarios() map[string]scenario {
+	return map[string]scenario{
+		"outlives":       {handle: s.outlives},
+		"outlives-stops": {handle: s.outlivesStops},
+		"detached":       {handle: s.detached},
+		"lazy-pool":      {handle: s.lazyPool},
+		"fan-out":        {handle: s.fanOut},
+		"gone-ignored":   {handle: s.goneIgnored, leaves: true, stays: true},
+		"gone-task":      {handle: s.goneTask, leaves: true, stays: true},
+		"gone-heeded":    {handle: s.goneHeeded, leaves: true},
+		"hangs":          {handle: s.hangs, stays: true},
+		"hangs-bounded":  {handle: s.hangsBounded, stays: true},
+		"events":         {handle: s.events, stays: true},
+		"hijacked":       {handle: s.hijacked, stays: true},
+		"stale":          {handle: s.stale},
+		"background":     {handle: s.background},
+	}
+}
+
+// outlives starts work that does not care about its context.
+func (s *server) outlives(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+	defer cancel()
+	go s.ignore(ctx) // FIND:outlives
+}
+
+//go:noinline
+func (s *server) ignore(ctx context.Context) {
+	<-s.forever // FIND:ignore
+	_ = ctx.Err()
+}
+
+func (s *server) outlivesStops(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+	defer cancel()
+	go func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-s.forever:
+		}
+	}(ctx)
+}
+
+func (s *server) detached(w http.ResponseWriter, r *http.Request) {
+	go s.ignore(withoutCancel(r.Context()))
+}
+
+// lazyPool starts the workers with the first request: they live on, and they hold nothing of it.
+func (s *server) lazyPool(w http.ResponseWriter, r *http.Request) {
+	s.pool.once.Do(func() {
+		s.pool.jobs = make(chan func())
+		for i := 0; i < 8; i++ {
+			go func() {
+				for job := range s.pool.jobs {
+					job()
+				}
+			}()
+		}
+	})
+	done := make(chan struct{})
+	s.pool.jobs <- func() {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		_ = ctx.Err()
+		close(done)
+	}
+	<-done
+}
+
+func (s *server) fanOut(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	var group sync.WaitGroup
+	for i := 0; i < 3; i++ {
+		group.Add(1)
+		go func(ctx context.Context) {
+			defer group.Done()
+			_ = ctx.Err()
+		}(ctx)
+	}
+	group.Wait()
+}
+
+// goneIgnored goes on although nobody waits for its answer any more.
+//
+//go:noinline
+func (s *server) goneIgnored(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s.begun <- struct{}{}
+	<-s.forever // FIND:gone-ignored
+	_ = ctx.Err()
+}
+
+// goneTask returns when what it started does, and that does not care.
+func (s *server) goneTask(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	done := make(chan struct{})
+	go func(ctx context.Context, done chan struct{}) { // FIND:gone-task
+		s.ignore(ctx)
+		close(done)
+	}(ctx, done)
+	s.begun <- struct{}{}
+	<-done
+}
+
+func (s *server) goneHeeded(w http.ResponseWriter, r *http.Request) {
+	s.begun <- struct{}{}
+	<-r.Context().Done()
+}
+
+//go:noinline
+func (s *server) hangs(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s.begun <- struct{}{}
+	<-s.forever // FIND:hangs
+	_ = ctx.Err()
+}
+
+func (s *server) hangsBounded(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+	defer cancel()
+	s.begun <- struct{}{}
+	select {
+	case <-ctx.Done():
+	case <-s.forever:
+	}
+}
+
+// events is a stream of server-sent events: it lasts as long as the client listens.
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprint(w, "data: hello\n\n")
+	w.(http.Flusher).Flush()
+	s.begun <- struct{}{}
+	select {
+	case <-ctx.Done():
+	case <-s.forever:
+	}
+}
+
+// hijacked takes the connection over and leaves a pump behind, as WebSocket servers do.
+func (s *server) hijacked(w http.ResponseWriter, r *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	go func(ctx context.Context) {
+		<-s.forever
+		_ = ctx.Err()
+		conn.Close()
+	}(r.Context())
+	s.begun <- struct{}{}
+}
+
+// stale derives from a context that was kept when its request was over.
+func (s *server) stale(w http.ResponseWriter, r *http.Request) {
+	if s.stored == nil {
+		s.stored = r.Context()
+		return
+	}
+	ctx, cancel := context.WithCancel(s.stored) // FIND:stale
+	defer cancel()
+	_ = ctx.Err()
+}
+
+func (s *server) background(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // FIND:background
+	defer cancel()
+	_ = ctx.Err()
+}
+
+func (s *server) send(client *http.Client, url string, kind scenario) {
+	ctx, leave := context.WithCancel(context.Background())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		panic(err)
+	}
+	answered := make(chan struct{})
+	s.group.Add(1)
+	go func() {
+		defer s.group.Done()
+		defer close(answered)
+		answer, err := client.Do(request)
+		if err == nil && !kind.stays {
+			answer.Body.Close()
+		}
+	}()
+	if kind.leaves || kind.stays {
+		<-s.begun
+	} else {
+		<-answered
+	}
+	if kind.leaves {
+		leave()
+		<-answered
+	}
+	if !kind.stays {
+		leave()
+	}
+	_ = leave
+}
+
+func main() {
+	count := flag.Int("count", 10, "requests of each command, one after the other")
+	isHTTP2 := flag.Bool("h2", false, "HTTP/2")
+	flag.Parse()
+	s := &server{forever: make(chan struct{}), begun: make(chan struct{})}
+	mux := http.NewServeMux()
+	for name, kind := range s.scenarios() {
+		mux.HandleFunc("/"+name, kind.handle)
+	}
+	web := httptest.NewUnstartedServer(mux)
+	web.EnableHTTP2 = *isHTTP2
+	if *isHTTP2 {
+		web.StartTLS()
+	} else {
+		web.Start()
+	}
+	client, sent := web.Client(), map[string]int{}
+	target.Ready()
+	target.Commands(func(name string) {
+		kind, ok := s.scenarios()[name]
+		for i := 0; ok && i < *count; i++ {
+			s.send(client, web.URL+"/"+name, kind)
+			sent[name]++
+		}
+	})
+	target.Truth(truth{Sent: sent})
+	close(s.forever)
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ignored-cancel: the context of a request was cancelled while the request was being served (the client went away, a
+ * deadline passed), and a task that holds it, the handler included, still runs when the grace is over. Once the handler
+ * has returned, what it started is outlives-request instead.
+ */
+#include "detect/detector.h"
+
+/* When the context the task was started with ended, while its request goes on. */
+static uint64_t cancelled_ns(const struct ct_detect_input *input, const struct ct_task *task,
+			     const struct ct_request *request)
+{
+	const struct ct_context *context = ct_tree_find(input->tree, task->context);
+
+	if (context && context->id == task->context_id)
+		return 0;
+	return request->cancelled_ns ?: ct_tree_ended_ns(input->tree, task->context);
+}
+
+static bool claims_task(const struct ct_detect_input *input, const struct ct_task *task, struct ct_work *work)
+{
+	const struct ct_request *request = ct_tree_request(input->tree, task->request);
+	uint64_t since_ns;
+
+	if (!request || request->over_ns || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
+		return false;
+	since_ns = cancelled_ns(input, task, request);
+	if (!ct_work_is_overdue(input, since_ns) || !ct_task_is_running(input, task) ||
+	    ct_site_is_standard(input, task->site))
+		return false;
+	*work = (struct ct_work){
+		.site = task->site,
+		.at = task->at,
+		.since_ns = since_ns,
+		.request = task->request,
+		.is_weak = input->is_weakened,
+	};
+	return true;
+}
+
+static bool claims_request(const struct ct_detect_input *input, uint32_t index, struct ct_work *work)
+{
+	const struct ct_request *request = ct_tree_request(input->tree, index);
+
+	if (!ct_request_is_handled(input, request) || !ct_work_is_overdue(input, request->cancelled_ns))
+		return false;
+	*work = ct_work_of_handler(input, index, request->cancelled_ns);
+	return true;
+}
+
+static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)
+{
+	(void)input;
+	(void)group;
+	finding->severity = CT_SEVERITY_WARNING;
+	return true;
+}
+
+/* Who cancelled it, where that is known. */
+static void add_canceller(const struct ct_detect_input *input, const struct ct_request *request, struct ct_text *text)
+{
+	const struct ct_site *by = ct_tree_site(input->tree, request->cancelled_by);
+	struct ct_frame frame;
+	uint32_t cursor = 0;
+
+	if (request->cancel_reason == CT_REASON_DEADLINE) {
+		ct_text_add(text, " by its deadline");
+	} else if (by->flags & CT_SITE_CLIENT_GONE) {
+		ct_text_add(text, " because the client went away");
+	} else if (request->cancelled_by != CT_SITE_UNKNOWN && ct_frame_next(by, &cursor, &frame)) {
+		ct_text_add(text, " by ");
+		ct_text_add_escaped(text, frame.function, 96);
+	}
+}
+
+static void explain(const struct ct_detect_input *input, const struct ct_group *group,
+		    const struct ct_finding *finding, struct ct_sentences *sentences)
+{
+	const struct ct_request *request = ct_tree_request(input->tree, group->work.request);
+
+	ct_text_add_grouped(&sentences->evidence, finding->count);
+	ct_text_add(&sentences->evidence, group->work.is_handler ? " request" : " task");
+	ct_text_add(&sentences->evidence, finding->count == 1 ? " goes on" : "s go on, the longest");
+	ct_text_add(&sentences->evidence, " ");
+	ct_text_add_duration(&sentences->evidence, finding->oldest_ns);
+	ct_text_add(&sentences->evidence, " after the context was cancelled");
+	if (request && request->cancelled_ns)
+		add_canceller(input, request, &sentences->evidence);
+	ct_text_add(&sentences->advice, "look at the context at every blocking point and in every round of a loop, and return "
+					"when it is done");
+}
+
+const struct ct_detector ct_detector_ignored_cancel = {
+	.kind = CT_FINDING_IGNORED_CANCEL,
+	.claims_task = claims_task,
+	.claims_request = claims_request,
+	.judge = judge,
+	.explain = explain,
+};

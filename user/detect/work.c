@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The facts about tasks and requests that several detectors need. */
+#include "detect/detector.h"
+
+#include "ctxtrace/explain.h"
+
+static bool has_frame(const struct ct_site *site, struct ct_frame *ret_first)
+{
+	uint32_t cursor = 0;
+
+	return site && ct_frame_next(site, &cursor, ret_first);
+}
+
+bool ct_site_is_standard(const struct ct_detect_input *input, uint32_t site)
+{
+	struct ct_frame first;
+
+	return site == CT_SITE_UNKNOWN || !has_frame(ct_tree_site(input->tree, site), &first) ||
+	       first.flags & CT_FRAME_STDLIB;
+}
+
+bool ct_work_is_read(const struct ct_detect_input *input)
+{
+	return ct_tree_goroutine_totals(input->tree)->seen != 0;
+}
+
+bool ct_task_is_running(const struct ct_detect_input *input, const struct ct_task *task)
+{
+	return task->is_confirmed || !ct_work_is_read(input);
+}
+
+bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_request *request)
+{
+	const struct ct_task *task = request->task ? ct_tree_task_of(input->tree, request->task) : NULL;
+
+	if (request->over_ns || !task || request->flags & CT_REQUEST_IS_HIJACKED)
+		return false;
+	return !ct_work_is_read(input) || (task->is_confirmed && request->handler != CT_SITE_UNKNOWN);
+}
+
+bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns)
+{
+	return since_ns && input->now_ns > since_ns && input->now_ns - since_ns > input->options->grace_ns;
+}
+
+struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t index, uint64_t since_ns)
+{
+	const struct ct_request *request = ct_tree_request(input->tree, index);
+	const struct ct_task *task = ct_tree_task_of(input->tree, request->task);
+
+	return (struct ct_work){
+		.site = request->handler == CT_SITE_UNKNOWN ? request->site : request->handler,
+		.at = task ? task->at : CT_SITE_UNKNOWN,
+		.since_ns = since_ns,
+		.request = index,
+		.is_handler = true,
+		.is_weak = input->is_weakened,
+	};
+}
+
+void ct_text_add_tasks(struct ct_text *text, const struct ct_detect_input *input, uint64_t count)
+{
+	const char *name = input->window->runtime == CT_RUNTIME_GO ? "goroutine" : "thread";
+
+	ct_text_add_grouped(text, count);
+	ct_text_addf(text, " %s%s", name, count == 1 ? "" : "s");
+}
