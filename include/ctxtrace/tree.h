@@ -10,6 +10,7 @@
 
 #include "ctxtrace/allocator.h"
 #include "ctxtrace/event.h"
+#include "ctxtrace/histogram.h"
 #include "ctxtrace/source.h"
 
 #include <stdbool.h>
@@ -75,9 +76,6 @@ struct ct_chain {
 	uint64_t last_ns;
 };
 
-/** Buckets of a lifetime histogram: four per doubling from 1 us on (a value is known to within 19%). */
-#define CT_LIFETIME_BUCKETS 160
-
 /** What a context that was proven lost still had when it ended. */
 enum ct_loss {
 	CT_LOSS_CANCEL, /**< No timer of its own that would have ended it. */
@@ -117,8 +115,9 @@ struct ct_site {
 	uint64_t stalest_ns;  /**< Longest time since that end. */
 	struct ct_chain chain;
 	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
-	uint64_t lifetime_max_ns;
-	uint32_t lifetime[CT_LIFETIME_BUCKETS];
+	struct ct_histogram lifetime;
+	/** From the end of a context made here until a task that was started with it ended, too. NULL: none did. */
+	struct ct_histogram *cancel_latency;
 };
 
 /** One frame, borrowed from a site. */

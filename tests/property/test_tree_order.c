@@ -177,8 +177,8 @@ static const char *compare_sites(const struct ct_tree *one, const struct ct_tree
 			return "a site depends on the order";
 		if (a && (a->created != b->created || a->live != b->live || a->cancel_called != b->cancel_called ||
 			  a->first_ns != b->first_ns || a->last_ns != b->last_ns ||
-			  a->lifetime_max_ns != b->lifetime_max_ns || memcmp(a->ended, b->ended, sizeof(a->ended)) ||
-			  memcmp(a->lifetime, b->lifetime, sizeof(a->lifetime))))
+			   memcmp(a->ended, b->ended, sizeof(a->ended)) ||
+			  memcmp(&a->lifetime, &b->lifetime, sizeof(a->lifetime))))
 			return "the counts of a site depend on the order";
 	}
 	return NULL;

@@ -78,7 +78,7 @@ static void address_reuse_proves_that_the_old_one_was_freed(void **state)
 	tell(&tale, "+0 cancel context=0x10 reason=explicit\n");
 	assert_int_equal(tale.totals->ended[CT_REASON_EXPLICIT], 1);
 	assert_int_equal(tale_site(&tale, 3)->ended[CT_REASON_EXPLICIT], 1);
-	assert_int_equal(tale_site(&tale, 1)->lifetime_max_ns, 0); // when it was freed nobody knows
+	assert_int_equal(tale_site(&tale, 1)->lifetime.max_ns, 0); // when it was freed nobody knows
 	tale_end(&tale);
 }
 
@@ -169,7 +169,7 @@ static void a_late_cancel_call_proves_a_missed_end(void **state)
 		    "+2s cancel_call context=0x10\n+0 cancel_call context=0x20\n");
 	assert_int_equal(tale.totals->ended[CT_REASON_EXPLICIT], 1);
 	assert_int_equal(tale.totals->ended[CT_REASON_DEADLINE], 1);
-	assert_int_equal(tale_site(&tale, 1)->lifetime_max_ns, 0); // concluded, not seen
+	assert_int_equal(tale_site(&tale, 1)->lifetime.max_ns, 0); // concluded, not seen
 	tell(&tale, "+0 cancel context=0x10 reason=explicit\n");   // the end itself, late: not a second one
 	assert_int_equal(tale.totals->unmatched, 0);
 	assert_int_equal(tale.totals->late, 1);

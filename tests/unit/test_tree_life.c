@@ -281,7 +281,7 @@ static void lifetimes_are_known_within_a_quarter_doubling(void **state)
 		tellf(&tale, "+0 create context=0x10 kind=cancel path=%u", path);
 		tellf(&tale, "+%lluns cancel context=0x10 reason=explicit", (unsigned long long)(4 * ns));
 		site = tale_site(&tale, path);
-		assert_int_equal(site->lifetime_max_ns, 4 * ns);
+		assert_int_equal(site->lifetime.max_ns, 4 * ns);
 		assert_true(ct_site_lifetime(site, 0.5) >= ns);
 		assert_true(ct_site_lifetime(site, 0.5) <= ns + ns / 5);
 		assert_int_equal(ct_site_lifetime(site, 1), 4 * ns);

@@ -181,6 +181,24 @@ static void events_begin_and_end_it(void **state)
 	tale_end(&tale);
 }
 
+static void a_task_that_dawdles_is_measured(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+0 create context=0x10 parent_kind=background kind=cancel task=7 path=4\n"
+		    "+0 task_start task=8 creator=7 context=0x10 path=4\n"
+		    "+0 task_start task=9 creator=7 context=0x10 path=4\n"
+		    "+1s task_end task=9\n"); // before the end
+	assert_null(tale_site(&tale, 4)->cancel_latency);
+	tell(&tale, "+1s cancel context=0x10 reason=explicit path=4\n+0 task_start task=10 creator=7 context=0x10 path=4\n"
+		    "+3s task_end task=8\n+1s task_end task=10\n"); // the last one began after the end
+	assert_int_equal(tale_site(&tale, 4)->cancel_latency->max_ns, 3 * CT_NSEC_PER_SEC);
+	assert_int_equal(ct_histogram_quantile(tale_site(&tale, 4)->cancel_latency, 0.5), 3 * CT_NSEC_PER_SEC);
+	tale_end(&tale);
+}
+
 static void what_comes_and_goes_leaves_nothing(void **state)
 {
 	struct tale tale;
@@ -213,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_server_of_many_starts_handlers),
 		cmocka_unit_test(a_site_of_the_users_ends_with_its_context),
 		cmocka_unit_test(events_begin_and_end_it),
+		cmocka_unit_test(a_task_that_dawdles_is_measured),
 		cmocka_unit_test(what_comes_and_goes_leaves_nothing),
 	};
 

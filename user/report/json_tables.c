@@ -41,24 +41,24 @@ void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot)
 	ct_json_close(json, ']');
 }
 
-static void write_lifetime(struct ct_json *json, const struct ct_site *site)
+static void write_durations(struct ct_json *json, const char *key, const struct ct_histogram *durations)
 {
 	static const struct {
 		const char *name;
 		double quantile;
 	} quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 } };
 
-	ct_json_open(json, "lifetime_s", '{');
+	ct_json_open(json, key, '{');
 	for (size_t i = 0; i < 3; i++) {
-		uint64_t value = ct_site_lifetime(site, quantiles[i].quantile);
+		uint64_t value = ct_histogram_quantile(durations, quantiles[i].quantile);
 
 		if (value)
 			ct_json_seconds(json, quantiles[i].name, value);
 		else
 			ct_json_null(json, quantiles[i].name);
 	}
-	if (site->lifetime_max_ns)
-		ct_json_seconds(json, "max", site->lifetime_max_ns);
+	if (durations->max_ns)
+		ct_json_seconds(json, "max", durations->max_ns);
 	else
 		ct_json_null(json, "max");
 	ct_json_close(json, '}');
@@ -76,7 +76,11 @@ static void write_site(struct ct_json *json, const struct ct_site *site)
 	ct_json_close(json, '}');
 	ct_json_number(json, "cancel_called", site->cancel_called);
 	ct_json_number(json, "live", site->live);
-	write_lifetime(json, site);
+	write_durations(json, "lifetime_s", &site->lifetime);
+	if (site->cancel_latency)
+		write_durations(json, "cancel_latency_s", site->cancel_latency);
+	else
+		ct_json_null(json, "cancel_latency_s");
 	ct_json_close(json, '}');
 }
 

@@ -201,6 +201,8 @@ void ct_site_count_created(struct ct_site *site, const struct ct_context *contex
 void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns);
 
 int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_t *ret_index);
+void ct_site_done(const struct ct_allocator *allocator, struct ct_site *site);
+int ct_site_count_latency(struct ct_tree *tree, uint32_t site, uint64_t latency_ns);
 void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns);
 
 /* requests.c */

@@ -24,6 +24,24 @@ uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path)
 	return index;
 }
 
+void ct_site_done(const struct ct_allocator *allocator, struct ct_site *site)
+{
+	ct_release(allocator, site->packed);
+	ct_release(allocator, site->cancel_latency);
+}
+
+int ct_site_count_latency(struct ct_tree *tree, uint32_t index, uint64_t latency_ns)
+{
+	struct ct_site *site = ct_tree_site_at(tree, index);
+
+	if (!site->cancel_latency)
+		site->cancel_latency = ct_allocate(tree->allocator, sizeof(*site->cancel_latency));
+	if (!site->cancel_latency)
+		return -ENOMEM;
+	ct_histogram_add(site->cancel_latency, latency_ns);
+	return 0;
+}
+
 void ct_site_count_created(struct ct_site *site, const struct ct_context *context)
 {
 	if (!site->created || context->created_ns < site->first_ns)
@@ -126,61 +144,12 @@ bool ct_frame_next(const struct ct_site *site, uint32_t *cursor, struct ct_frame
 	return true;
 }
 
-/*
- * Bucket b begins at 2^(b/4) microseconds. Fixed point with 16 bits below the microsecond keeps the arithmetic whole
- * and the result the same on every machine.
- */
-#define POINT 16
-static const uint32_t quarters[4] = { 65536, 77936, 92682, 110218 }; // 2^(0, 1/4, 1/2, 3/4), fixed point
-
-static unsigned int bucket_of(uint64_t lifetime_ns)
-{
-	uint64_t micros;
-	unsigned int doubling, quarter = 3, bucket;
-
-	if (lifetime_ns >= UINT64_MAX >> POINT)
-		return CT_LIFETIME_BUCKETS - 1; // more than three days
-	micros = (lifetime_ns << POINT) / 1000;
-	if (micros < quarters[0])
-		return 0;
-	doubling = 63u - POINT - (unsigned int)__builtin_clzll(micros);
-	while (micros >> doubling < quarters[quarter])
-		quarter--;
-	bucket = doubling * 4 + quarter;
-	return bucket < CT_LIFETIME_BUCKETS ? bucket : CT_LIFETIME_BUCKETS - 1;
-}
-
-static uint64_t bucket_end_ns(unsigned int bucket)
-{
-	uint64_t micros = (uint64_t)quarters[(bucket + 1) % 4] << (bucket + 1) / 4;
-
-	return (micros >> POINT) * 1000 + ((micros & ((1u << POINT) - 1)) * 1000 >> POINT);
-}
-
 void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns)
 {
-	uint32_t *bucket = &site->lifetime[bucket_of(lifetime_ns)];
-
-	*bucket += *bucket < UINT32_MAX;
-	if (lifetime_ns > site->lifetime_max_ns)
-		site->lifetime_max_ns = lifetime_ns;
+	ct_histogram_add(&site->lifetime, lifetime_ns);
 }
 
 uint64_t ct_site_lifetime(const struct ct_site *site, double quantile)
 {
-	uint64_t ended = 0, below = 0;
-	unsigned int bucket = 0;
-
-	for (unsigned int i = 0; i < CT_LIFETIME_BUCKETS; i++)
-		ended += site->lifetime[i];
-	if (!ended)
-		return 0;
-	for (; bucket < CT_LIFETIME_BUCKETS - 1; bucket++) {
-		below += site->lifetime[bucket];
-		if (below && (double)below >= quantile * (double)ended)
-			break;
-	}
-	if (bucket == CT_LIFETIME_BUCKETS - 1 || bucket_end_ns(bucket) > site->lifetime_max_ns)
-		return site->lifetime_max_ns; // the last bucket has no end
-	return bucket_end_ns(bucket);
+	return ct_histogram_quantile(&site->lifetime, quantile);
 }

@@ -84,6 +84,18 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 	return 0;
 }
 
+/* How long it went on after the context it was started with had ended. */
+static int count_latency(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
+{
+	const struct ct_ended *ended = task->context ? ct_ended_find(tree, task->context) : NULL;
+
+	if (!ended || !task->context_id || ended->reason == CT_REASON_FREED || ended->is_inferred)
+		return 0;
+	if (ended->time_ns < task->start_ns || ended->time_ns > time_ns)
+		return 0;
+	return ct_site_count_latency(tree, ended->site, time_ns - ended->time_ns);
+}
+
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	uint32_t index = ct_map_find(&tree->by_task, event->task_end->task);
@@ -97,6 +109,8 @@ int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const 
 		return 0;
 	}
 	entry = ct_slab_at(&tree->tasks, index);
+	if (count_latency(tree, entry, event->header->time_ns))
+		return -ENOMEM;
 	ct_request_note_task_end(tree, entry, event->header->time_ns);
 	ct_map_remove(&tree->by_task, entry->task);
 	entry->task = 0; // marks a free slot

@@ -98,7 +98,7 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_release(allocator, tree->explained.goroutines);
 	ct_map_done(&tree->explained.by_goroutine);
 	for (uint32_t i = 0; i < tree->sites.end; i++)
-		ct_release(allocator, ct_tree_site_at(tree, i)->packed);
+		ct_site_done(allocator, ct_tree_site_at(tree, i));
 	ct_slab_done(&tree->contexts);
 	ct_slab_done(&tree->sites);
 	ct_slab_done(&tree->tasks);
