@@ -116,6 +116,8 @@ struct ct_site {
 	struct ct_chain chain;
 	struct ct_losses losses[CT_LOSS_END]; /**< By enum ct_loss; of the unknown site none. */
 	struct ct_histogram lifetime;
+	/** How much of their deadline, their own or one above, was over when they ended; one second stands for all of it. */
+	struct ct_histogram deadline_used;
 	/** From the end of a context made here until a task that was started with it ended, too. NULL: none did. */
 	struct ct_histogram *cancel_latency;
 };

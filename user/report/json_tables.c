@@ -77,6 +77,10 @@ static void write_site(struct ct_json *json, const struct ct_site *site)
 	ct_json_number(json, "cancel_called", site->cancel_called);
 	ct_json_number(json, "live", site->live);
 	write_durations(json, "lifetime_s", &site->lifetime);
+	if (site->deadline_used.max_ns)
+		write_durations(json, "deadline_used_ratio", &site->deadline_used);
+	else
+		ct_json_null(json, "deadline_used_ratio");
 	if (site->cancel_latency)
 		write_durations(json, "cancel_latency_s", site->cancel_latency);
 	else

@@ -71,6 +71,19 @@ static void end_dead_parent(struct ct_tree *tree, uint32_t index, uint64_t time_
 		ct_context_end(tree, parent, &freed);
 }
 
+/* Born of a parent that had ended long before. That it was born dead proves that its parent is the one that had ended. */
+static void note_stale(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	const struct ct_context *context = ct_tree_at(tree, index);
+	const struct ct_ended *ended = NULL;
+
+	if (context->parent != CT_INDEX_NONE && context->parent_kind != CT_KIND_FOREIGN)
+		ended = ct_ended_find(tree, ct_tree_at(tree, context->parent)->address);
+	if (ended && ended->reason != CT_REASON_FREED && time_ns > ended->time_ns &&
+	    time_ns - ended->time_ns > tree->grace_ns)
+		ct_site_count_stale(ct_tree_site_at(tree, context->site), time_ns - ended->time_ns);
+}
+
 int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_cancel *cancel = event->cancel;
@@ -87,8 +100,10 @@ int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const st
 		return 0;
 	}
 	ending.by = ct_site_of_path(tree, cancel->path);
-	if (cancel->header.flags & CT_CANCEL_BORN && cancel->reason == CT_REASON_PARENT)
+	if (cancel->header.flags & CT_CANCEL_BORN && cancel->reason == CT_REASON_PARENT) {
+		note_stale(tree, index, ending.time_ns);
 		end_dead_parent(tree, index, ending.time_ns);
+	}
 	*ret_context = ct_context_end(tree, index, &ending);
 	return 0;
 }

@@ -67,24 +67,10 @@ static bool settle_old(struct ct_tree *tree, const struct ct_event_create *creat
 	return true;
 }
 
-/* How long its parent had ended when it was derived; 0: it had not, or that is not remembered. */
-static uint64_t staleness(const struct ct_tree *tree, const struct ct_event_create *create)
-{
-	const struct ct_ended *ended;
-
-	if (create->header.flags & CT_CREATE_DETACHED || !ct_context_is_new_parent(tree, create->parent, create->parent_kind))
-		return 0;
-	ended = ct_ended_find(tree, create->parent);
-	if (!ended || ended->reason == CT_REASON_FREED || ended->time_ns >= create->header.time_ns)
-		return 0;
-	return create->header.time_ns - ended->time_ns;
-}
-
 int ct_apply_create(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_create *create = event->create;
 	uint32_t old, index, parent, needed = 1;
-	uint64_t stale_ns;
 
 	if (create->parent == create->context)
 		return -EPROTO;
@@ -102,13 +88,10 @@ int ct_apply_create(struct ct_tree *tree, const struct ct_event *event, const st
 		tree->totals.refused_contexts++;
 		return -ENOSPC;
 	}
-	stale_ns = staleness(tree, create);
 	parent = ct_context_parent(tree, create->parent, create->parent_kind, create->header.time_ns);
 	index = ct_context_make(tree, create->context, create->header.time_ns);
 	ct_context_link(tree, index, parent, create->parent_kind);
 	describe(tree, index, create);
-	if (stale_ns > tree->grace_ns)
-		ct_site_count_stale(ct_tree_site_at(tree, ct_tree_at(tree, index)->site), stale_ns);
 	ct_request_note_create(tree, index, create);
 	*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
 	return 0;

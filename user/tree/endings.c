@@ -2,6 +2,8 @@
 /* Ending contexts, and forgetting them when nothing hangs on them any more. */
 #include "tree/private.h"
 
+#include "base/time.h"
+
 /* Evidence that keeps a context although nobody knows what it is. */
 #define EVIDENCE                                                                                    \
 	(CT_CONTEXT_ABANDONED | CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_DEFERRED |      \
@@ -44,6 +46,37 @@ static void release_chain(struct ct_tree *tree, uint32_t index)
 	}
 }
 
+/* Hops up in search of the deadline a context is under. */
+#define DEADLINE_HOPS_MAX 64
+
+/* The earliest deadline above it: the first one met, since a later one below an earlier makes no timer. */
+static const struct ct_context *deadline_of(const struct ct_tree *tree, const struct ct_context *context)
+{
+	for (int hop = 0; hop < DEADLINE_HOPS_MAX && context; hop++) {
+		if (context->deadline_ns)
+			return context;
+		if (context->state & CT_CONTEXT_DETACHED || context->parent == CT_INDEX_NONE)
+			return NULL;
+		context = ct_tree_at(tree, context->parent);
+	}
+	return NULL;
+}
+
+static void count_deadline_used(const struct ct_tree *tree, struct ct_site *site, const struct ct_context *context,
+				uint64_t time_ns)
+{
+	const struct ct_context *holder = deadline_of(tree, context);
+	uint64_t whole_ns, used_ns;
+
+	if (!holder || holder->state & CT_CONTEXT_ADOPTED || holder->deadline_ns <= holder->created_ns)
+		return;
+	whole_ns = holder->deadline_ns - holder->created_ns;
+	used_ns = time_ns > holder->created_ns ? time_ns - holder->created_ns : 0;
+	if (used_ns > whole_ns)
+		used_ns = whole_ns; // the timer fires a little late
+	ct_histogram_add(&site->deadline_used, (uint64_t)((double)used_ns / (double)whole_ns * (double)CT_NSEC_PER_SEC));
+}
+
 static void count_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
 {
 	struct ct_site *site = ct_tree_site_at(tree, context->site);
@@ -59,6 +92,8 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 	site->ended[ending->reason]++;
 	if (is_known_end && ending->time_ns >= context->created_ns)
 		ct_site_count_lifetime(site, ending->time_ns - context->created_ns);
+	if (is_known_end)
+		count_deadline_used(tree, site, context, ending->time_ns);
 }
 
 /* Who cancelled it, and where that began. */
