@@ -12,8 +12,8 @@ class Place(NamedTuple):
 
 class Wanted(NamedTuple):
     """
-    A finding. Its count is the program's `expected`. Without `at` its site is exactly at the place. With `at` it is about
-    running work: the site is in the function of the place, and the place's line, or where the work stands now, is told.
+    A finding. Its count is the program's `expected`. Without `at` its site is exactly at the place. With `at` it is
+    about running work: the site is in the function of the place, and its line or where the work stands now is told.
     """
     kind: str
     severity: str

@@ -15,7 +15,7 @@ from lesson import ROWS
 
 # What a finding needs after the state was reached: --min-age, --grace, and some readings of memory.
 SETTLED_SECONDS = 6
-WATCH = ("--min-age", "2s", "--grace", "1s", "--fail-on", "none")
+WATCH = ("--min-age", "2s", "--grace", "1s")
 
 
 class Language:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The lesson's listings on the C context library: twins of tests/targets/lesson, with the same names and the same truth.
- * A server on loopback TCP and its clients are one program; a request is a line, its answer another.
+ * The lesson's listings on the C context library: twins of tests/targets/lesson, with the same names and truth. A server
+ * on loopback TCP and its clients are one program; a request is a line, its answer another.
  *
  * The harness looks for the LESSON comments: the lines they stand on are those that a report must name.
  */
