@@ -37,16 +37,15 @@ def is_at(frame, place):
 
 
 def expect_finding(report, language, wanted, count):
-    function, file, line = place = language.place(wanted)
-    is_work = getattr(wanted, language.name + "_at") is not None
-    finding = report.expect_finding(wanted.kind, function, file, None if is_work else line, wanted.severity)
-    report.expect(finding["count"] == count, f"{wanted.kind}: count is {finding['count']}, not {count}")
-    if is_work:
+    function, file, line = language.place(wanted)
+    finding = report.expect_finding(wanted.kind, function, file, line, wanted.severity)
+    live = count if wanted.is_live else 0
+    report.expect((finding["count"], finding["live"]) == (count, live),
+                  f"{wanted.kind}: count and live are {finding['count']} and {finding['live']}, not {count} and {live}")
+    if language is GO and wanted.go_at:
         now = language.place(wanted, "_at")
-        frames = [*finding["site"]["frames"], *((finding["at"] or {}).get("frames") or [])]
-        report.expect(any(is_at(frame, place) or is_at(frame, now) for frame in frames),
-                      f"{wanted.kind}: neither {place} nor {now} is told")
-    return finding
+        report.expect(any(is_at(frame, now) for frame in (finding["at"] or {}).get("frames", [])),
+                      f"{wanted.kind}: {now} is not where it stands now: {finding['at']}")
 
 
 def expect_cancel(report, language, wanted):
@@ -83,6 +82,7 @@ def listing(language, row):
     for wanted in row.findings:
         expect_finding(report, language, wanted, truth["expected"])
     report.expect(len(report["findings"]) == len(row.findings), "something was found that nobody planted")
+    report.expect(not report["undecided"], "a collection has been, and something is undecided")
     for wanted in row.cancels:
         expect_cancel(report, language, wanted)
 

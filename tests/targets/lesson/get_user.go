@@ -15,7 +15,7 @@ type User struct{ ID, Name, Email string }
 
 // GetUserWrong: no timeout, no cancellation, blocks indefinitely.
 func GetUserWrong(userID string) (*User, error) {
-	row := db.QueryRow("SELECT * FROM users WHERE id = $1", userID) // LESSON:get-user-at
+	row := db.QueryRow("SELECT * FROM users WHERE id = $1", userID)
 	var u User
 	if err := row.Scan(&u.ID, &u.Name, &u.Email); err != nil {
 		return nil, err

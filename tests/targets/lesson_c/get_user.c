@@ -36,7 +36,7 @@ static int http_status(int answer)
 // WRONG: no timeout, no cancellation, blocks indefinitely.
 static SEEN int query_user_wrong(struct call *call)
 {
-	return program_get(call->program, NULL, "/query", call->id, call->text); // LESSON:get-user-at
+	return program_get(call->program, NULL, "/query", call->id, call->text);
 }
 
 static SEEN int handle_get_user_wrong(struct call *call)

@@ -33,7 +33,7 @@ static SEEN void *write_report_wrong(void *opaque)
 	cctx_task_begin(report->ctx, "report"); // LESSON:outlives
 	atomic_fetch_add(&report->reports->begun, 1);
 	for (int step = 0; step < REPORT_STEPS; step++)
-		write_step(report->ctx, step); // LESSON:outlives-at
+		write_step(report->ctx, step);
 	cctx_unref(report->ctx);
 	cctx_task_end();
 	return NULL;

@@ -62,7 +62,7 @@ static SEEN int process_items_deaf(cctx_t *ctx, struct batches *batches, int ite
 	for (int item = 0; item < items; item++) {
 		// This could take forever if there are many.
 		// If ctx is cancelled, we don't notice until it's done.
-		expensive_operation(item); // LESSON:process-items-at
+		expensive_operation(item);
 		save_result(batches);
 	}
 	return 0;

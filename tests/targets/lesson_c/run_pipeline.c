@@ -100,7 +100,7 @@ static SEEN int collect(struct channel *results)
 	int err = 0;
 
 	for (int i = 0; i < STAGES_EACH && !err; i++)
-		if (read(results->ends[0], &err, sizeof(err)) != sizeof(err)) // LESSON:run-pipeline-at
+		if (read(results->ends[0], &err, sizeof(err)) != sizeof(err))
 			return errno;
 	return err;
 }
