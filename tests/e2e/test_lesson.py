@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lesson as a test: what is WRONG in it is found at its function and line, what is RIGHT gives no finding."""
+import functools
+import os
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from e2e import case, check, environment, main, need_bpf, wait_for
+from e2e_go import SOURCES, build
+from e2e_process import Agent, Target
+from e2e_report import marked_line, top
+from lesson import ROWS
+
+# What a finding needs after the state was reached: --min-age, --grace, and some readings of memory.
+SETTLED_SECONDS = 6
+WATCH = ("--min-age", "2s", "--grace", "1s")
+
+
+class Language:
+    def __init__(self, name, directory, program):
+        self.name, self.directory, self.program = name, directory, program
+
+    def place(self, wanted, suffix=""):
+        """The place of this language in a row: (function, file, line)."""
+        place = getattr(wanted, self.name + suffix)
+        return (place.function, *marked_line(SOURCES / self.directory / place.file, place.mark, "// LESSON:"))
+
+
+GO = Language("go", "lesson", lambda: build("./lesson"))
+C = Language("c", "lesson_c", lambda: environment("E2E_LESSON_BIN"))
+
+
+def is_at(frame, place):
+    return (frame["function"], os.path.basename(frame["file"] or ""), frame["line"]) == place
+
+
+def expect_finding(report, language, wanted, count):
+    function, file, line = language.place(wanted)
+    finding = report.expect_finding(wanted.kind, function, file, line, wanted.severity)
+    live = count if wanted.is_live else 0
+    report.expect((finding["count"], finding["live"]) == (count, live),
+                  f"{wanted.kind}: count and live are {finding['count']} and {finding['live']}, not {count} and {live}")
+    if language is GO and wanted.go_at:
+        now = language.place(wanted, "_at")
+        report.expect(any(is_at(frame, now) for frame in (finding["at"] or {}).get("frames", [])),
+                      f"{wanted.kind}: {now} is not where it stands now: {finding['at']}")
+
+
+def expect_cancel(report, language, wanted):
+    place = language.place(wanted)
+    rows = [row for row in report["cancels"] if row["reason"] == wanted.reason and is_at(top(row), place)]
+    report.expect(sum(row["count"] for row in rows) == wanted.count,
+                  f"{wanted.count} times {wanted.reason} at {place} is not in cancels: {report['cancels']}")
+    for row in rows:
+        origin = row["origin"] and row["origin"]["reason"]
+        report.expect(origin == wanted.origin, f"origin is {row['origin']}, not {wanted.origin}")
+
+
+def watch(language, row):
+    """The report and the truth of a program whose state was reached while it was watched, and stayed."""
+    need_bpf()
+    command = [language.program(), "-listing", row.listing, *(["-wrong"] if row.is_wrong else [])]
+    with Target(command) as target:
+        with Agent(*WATCH, pid=target.pid) as agent:
+            target.tell("run")
+            target.tell("gc")  # what no cancel function holds any more is known only then; C: nothing
+            reached = time.monotonic()
+            wait_for("findings to be old enough", lambda: time.monotonic() > reached + SETTLED_SECONDS,
+                     SETTLED_SECONDS + 60)
+            report = agent.stop()
+        truth = target.end()
+    check(truth["answers"] == row.answers, f"clients were answered {truth['answers']}, not {row.answers}")
+    check((truth["expected"] > 0) == row.is_wrong, f"the program says that {truth['expected']} are to be found")
+    return report, truth
+
+
+def listing(language, row):
+    report, truth = watch(language, row)
+    report.expect_complete()
+    for wanted in row.findings:
+        expect_finding(report, language, wanted, truth["expected"])
+    report.expect(len(report["findings"]) == len(row.findings), "something was found that nobody planted")
+    report.expect(not report["undecided"], "a collection has been, and something is undecided")
+    for wanted in row.cancels:
+        expect_cancel(report, language, wanted)
+
+
+for a_language in (GO, C):
+    for a_row in ROWS:
+        case(f"{a_language.name}_{a_row.listing.replace('-', '_')}_{'wrong' if a_row.is_wrong else 'right'}")(
+            functools.partial(listing, a_language, a_row))
+
+
+if __name__ == "__main__":
+    main()
