@@ -111,6 +111,7 @@ struct ct_site {
 	uint64_t last_ns;
 	uint64_t todo_rooted; /**< Created with TODO as their root's kind. */
 	uint64_t rooted_in_request; /**< Created below Background by a task that was serving a request. */
+	uint64_t todo_in_request; /**< The same below TODO. */
 	uint64_t stale;	      /**< Created below a context that had ended more than the grace before. */
 	uint64_t stalest_ns;  /**< Longest time since that end. */
 	struct ct_chain chain;
@@ -182,6 +183,7 @@ struct ct_window {
 	uint64_t end_ns;
 	uint64_t wall_clock_ns;
 	uint64_t now_ns;	  /**< Latest time in the stream. */
+	bool serves_several; /**< C: a thread has served several requests at once, so what it does is not one request's. */
 	bool has_torn_scan; /**< Some reading may have missed contexts: what is new in the next one may be older. */
 	uint64_t last_scan_ns;	  /**< When the last complete scan was read; 0 none. */
 	uint64_t collected_before_ns; /**< Contexts made before this have been through a whole collection; 0 none. */

@@ -19,7 +19,7 @@
 #define CT_REQUEST_IS_HIJACKED 0x01 /**< Its connection was taken over: what goes on is no longer the server's. */
 #define CT_REQUEST_IS_STREAM 0x02   /**< It answers piece by piece, for as long as the client listens. */
 
-/** A request that is being served, or is over and still has tasks that run. */
+/** A request that is being served, or is over and still has tasks that run. One that has neither is not shown. */
 struct ct_request {
 	uint64_t id;	       /**< From 1. */
 	uint64_t context;      /**< Address of its context. */

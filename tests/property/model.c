@@ -303,6 +303,23 @@ static struct model_context *known(struct model *model, uint64_t address, uint64
 	return index < 0 ? NULL : &model->contexts[index];
 }
 
+/* The request that a task serves, of several the first; -1 none. */
+static int first_of(const struct model *model, uint64_t task)
+{
+	for (int i = 0; i < model->requests_count; i++)
+		if (model->requests[i].is_first && model->requests[i].task == task)
+			return i;
+	return -1;
+}
+
+static void leave_request(struct model *model, uint64_t task)
+{
+	int first = first_of(model, task);
+
+	if (first >= 0)
+		end_request(model, model->requests[first].address);
+}
+
 static void apply_request(struct model *model, const struct ct_event_request *request)
 {
 	bool is_end = request->header.flags & CT_REQUEST_END;
@@ -316,8 +333,12 @@ static void apply_request(struct model *model, const struct ct_event_request *re
 	if (!context)
 		return;
 	end_request(model, request->context);
-	model->requests[model->requests_count++] =
-		(struct model_request){ request->context, (int)(context - model->contexts) };
+	model->requests[model->requests_count] = (struct model_request){ .address = request->context,
+									 .context = (int)(context - model->contexts),
+									 .task = request->task,
+									 .is_first = request->task &&
+										     first_of(model, request->task) < 0 };
+	model->requests_count++;
 	model->totals.requests_live++;
 	model->totals.requests_started++;
 	context->is_request = true;
@@ -330,8 +351,10 @@ static void apply_task_start(struct model *model, const struct ct_event_task_sta
 	uint64_t now_ns = start->header.time_ns;
 
 	model->has_tasks = true;
-	if (task && task->is_started && now_ns > task->start_ns)
+	if (task && task->is_started && now_ns > task->start_ns) {
 		model->totals.tasks_seen++; // the end of the one before was missed
+		leave_request(model, start->task);
+	}
 	if (!task)
 		task = enter_task(model, start->task, now_ns);
 	task->start_ns = now_ns;
@@ -343,6 +366,7 @@ static void apply_task_end(struct model *model, uint64_t number)
 	struct model_task *task = find_task(model, number);
 
 	model->has_tasks = true;
+	leave_request(model, number);
 	if (!task)
 		return;
 	task->task = 0;

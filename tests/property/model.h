@@ -44,6 +44,8 @@ struct model_ended {
 struct model_request {
 	uint64_t address;
 	int context; /**< Index. */
+	uint64_t task;
+	bool is_first; /**< Of those its task serves: the end of the task ends it. */
 };
 
 struct model_task {

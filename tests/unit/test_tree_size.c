@@ -150,10 +150,11 @@ static void *detect_in_a_chain(void *opaque)
 	rc = ct_detect_run(tale->tree, tale->now_ns + 10 * CT_NSEC_PER_SEC, &options, &tale->meter.allocator,
 			   &findings);
 	assert_int_equal(rc, 0);
-	assert_int_equal(findings.count, 2);
+	assert_int_equal(findings.count, 3);
 	assert_int_equal(findings.list[0].kind, CT_FINDING_LOST_CANCEL);
-	assert_int_equal(findings.list[1].kind, CT_FINDING_DEEP_CHAIN);
-	assert_int_equal(findings.list[1].severity, CT_SEVERITY_HINT); // made at once
+	assert_int_equal(findings.list[1].kind, CT_FINDING_UNBOUNDED_REQUEST);
+	assert_int_equal(findings.list[2].kind, CT_FINDING_DEEP_CHAIN);
+	assert_int_equal(findings.list[2].severity, CT_SEVERITY_HINT); // made at once
 	assert_int_equal(findings.list[0].count, MANY / 20 - 1);
 	ct_findings_done(&findings);
 	return NULL;

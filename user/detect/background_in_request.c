@@ -9,7 +9,8 @@
 static bool claims_site(const struct ct_detect_input *input, uint32_t index, struct ct_claim *claim)
 {
 	(void)claim;
-	return ct_tree_site(input->tree, index)->rooted_in_request && !ct_site_is_standard(input, index);
+	return ct_tree_site(input->tree, index)->rooted_in_request && !input->window->serves_several &&
+	       !ct_site_is_standard(input, index);
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

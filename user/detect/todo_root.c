@@ -23,11 +23,17 @@ static bool claims(const struct ct_detect_input *input, const struct ct_context 
 	return context->is_todo && !(context->state & CT_CONTEXT_ENDED) && claims_site(input, context->site, claim);
 }
 
+static bool is_in_request(const struct ct_detect_input *input, const struct ct_group *group)
+{
+	return group->is_in_request ||
+	       (ct_tree_site(input->tree, group->site)->todo_in_request && !input->window->serves_several);
+}
+
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)
 {
 	const struct ct_site *site = ct_tree_site(input->tree, group->site);
 
-	finding->severity = group->is_in_request ? CT_SEVERITY_WARNING : CT_SEVERITY_HINT;
+	finding->severity = is_in_request(input, group) ? CT_SEVERITY_WARNING : CT_SEVERITY_HINT;
 	finding->count = site->todo_rooted;
 	finding->retained_by = 0;
 	finding->retained_bytes = 0;
@@ -47,6 +53,8 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_addf(&sentences->evidence, " derived from %s here", root_name(input));
 	if (group->is_in_request)
 		ct_text_add(&sentences->evidence, ", below a request that is being served");
+	else if (is_in_request(input, group))
+		ct_text_add(&sentences->evidence, " while a request was being served");
 	ct_text_add(&sentences->advice, "hand the caller's context to the one ");
 	ct_text_add_place(&sentences->advice, ct_tree_site(input->tree, group->site));
 	ct_text_addf(&sentences->advice, " instead of %s", root_name(input));

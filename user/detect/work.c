@@ -33,7 +33,11 @@ bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_
 {
 	const struct ct_task *task = request->task ? ct_tree_task_of(input->tree, request->task) : NULL;
 
-	if (request->over_ns || !task || request->flags & CT_REQUEST_IS_HIJACKED)
+	if (request->over_ns || request->flags & CT_REQUEST_IS_HIJACKED)
+		return false;
+	if (input->window->runtime != CT_RUNTIME_GO)
+		return true; // the program says when it begins and ends
+	if (!task)
 		return false;
 	return !ct_work_is_read(input) || (task->is_confirmed && request->handler != CT_SITE_UNKNOWN);
 }

@@ -7,13 +7,13 @@
 
 #define PATH_MAX_HOPS 64 /* of an example's way to the root; longer chains end in the last one shown */
 
-void ct_json_frames(struct ct_json *json, const struct ct_site *site)
+static void write_frames(struct ct_json *json, const struct ct_site *site, int most)
 {
 	struct ct_frame frame;
 	uint32_t cursor = 0;
 
 	ct_json_open(json, "frames", '[');
-	for (int shown = 0; site && shown < CT_FRAMES_SHOWN && ct_frame_next(site, &cursor, &frame); shown++) {
+	for (int shown = 0; site && shown < most && ct_frame_next(site, &cursor, &frame); shown++) {
 		ct_json_open(json, NULL, '{');
 		ct_json_string(json, "function", frame.function);
 		ct_json_string(json, "file", *frame.file ? frame.file : NULL);
@@ -25,6 +25,11 @@ void ct_json_frames(struct ct_json *json, const struct ct_site *site)
 		ct_json_close(json, '}');
 	}
 	ct_json_close(json, ']');
+}
+
+void ct_json_frames(struct ct_json *json, const struct ct_site *site)
+{
+	write_frames(json, site, CT_FRAMES_SHOWN);
 }
 
 /* A site; one that nobody saw says what is known instead. */
@@ -115,7 +120,8 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 		ct_json_null(json, "at");
 	} else {
 		ct_json_open(json, "at", '{');
-		ct_json_frames(json, ct_tree_site(snapshot->tree, finding->at));
+		// a stack that waits begins with many frames of the runtime and the library
+		write_frames(json, ct_tree_site(snapshot->tree, finding->at), CT_STACK_FRAMES_MAX);
 		ct_json_close(json, '}');
 	}
 	write_examples(json, snapshot, finding);

@@ -71,20 +71,24 @@ void ct_text_add_frames(struct ct_text *text, const char *label, const struct ct
 	ct_text_add(text, "at a site nobody saw: before the attach, or its stack could not be read\n");
 }
 
-/* Where work is now: below what the runtime does to make it wait. */
+/* Where work is now: what it waits in, below what the runtime does to make it wait, and the program's own frames. */
 static void add_whereabouts(struct ct_text *text, const struct ct_site *site)
 {
-	struct ct_site rest = *site;
 	struct ct_frame frame;
-	uint32_t cursor = 0, before = 0;
+	uint32_t cursor = 0;
+	int shown = 0;
 
-	while (ct_frame_next(site, &cursor, &frame) && !strncmp(frame.function, "runtime.", 8))
-		before = cursor;
-	if (before < site->packed_bytes) {
-		rest.packed = site->packed + before;
-		rest.packed_bytes = (uint16_t)(site->packed_bytes - before);
+	ct_text_addf(text, "%*snow at", CT_LABEL_INDENT, "");
+	while (shown < FRAMES_MAX && ct_frame_next(site, &cursor, &frame)) {
+		bool is_wait = !shown && strncmp(frame.function, "runtime.", 8) != 0;
+
+		if (!is_wait && frame.flags & CT_FRAME_STDLIB)
+			continue;
+		add_frame(text, &frame);
+		shown++;
 	}
-	ct_text_add_frames(text, "now at", &rest, FRAMES_MAX);
+	if (!shown)
+		ct_text_add(text, "    in the runtime\n");
 }
 
 static void add_parent(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)

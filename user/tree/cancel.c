@@ -57,6 +57,7 @@ static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *c
 	else
 		ct_ended_keep(tree, &(struct ct_ended){ .address = cancel->context,
 							.time_ns = cancel->header.time_ns,
+							.request = CT_INDEX_NONE,
 							.is_stranger = true });
 }
 

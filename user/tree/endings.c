@@ -109,8 +109,11 @@ static void explain_end(struct ct_tree *tree, const struct ct_context *context, 
 		.reason = ending->reason,
 		.loss = loss,
 		.is_inferred = ending->is_inferred,
+		.request = ct_request_any_of(tree, context),
 	};
 
+	if (ended.request != CT_INDEX_NONE)
+		ended.request_id = (uint32_t)((const struct ct_request *)ct_slab_at(&tree->requests, ended.request))->id;
 	if (ending->reason == CT_REASON_PARENT) {
 		origin = ct_origin_find(tree, context);
 		if (context->children)

@@ -49,8 +49,18 @@ struct ct_ended {
 	uint8_t reason;
 	uint8_t loss;	  /* enum ct_loss it was counted as; CT_LOSS_END: none */
 	bool is_inferred; /* its CANCEL was missed and may still come */
+	uint32_t request; /* the one it belonged to; CT_INDEX_NONE */
+	uint32_t request_id; /* its low bits */
 	bool is_stranger; /* nobody knew it: all there is to say is when it ended */
 };
+
+/* A request that is over and has no task: a thread that was started for it may be late to say so. */
+struct ct_lingering {
+	uint64_t id; /* 0: none */
+	uint32_t index;
+};
+
+#define CT_LINGERING_MAX 256u
 
 /* A context that was made at the end of a deep chain. */
 struct ct_chain_memo {
@@ -108,7 +118,9 @@ struct ct_tree {
 	struct ct_map by_task;
 	bool has_tasks; /* some provider tells about tasks */
 	struct ct_slab requests;
-	struct ct_map by_request; /* those not over, by the address of their context */
+	struct ct_map by_request; /* by the address of their context, until it means another one */
+	struct ct_lingering lingering[CT_LINGERING_MAX];
+	unsigned int lingering_next;
 	struct ct_map by_server;  /* of these one for each task that serves, by its number */
 	struct ct_map by_maker;   /* the last one of each maker that has no server yet */
 	uint64_t last_request;
@@ -216,7 +228,8 @@ void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t b
 void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create);
 void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task);
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns);
-uint32_t ct_request_bind(struct ct_tree *tree, uint64_t address, uint64_t *ret_context_id);
+uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
+uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
 void ct_requests_close(struct ct_tree *tree);

@@ -35,10 +35,30 @@ static bool is_of_go(const struct ct_tree *tree, const struct ct_request *reques
 	return ct_tree_site_at(tree, request->site)->flags & CT_SITE_REQUEST;
 }
 
+/* Its address may mean another context from here on. */
+static void unmap(struct ct_tree *tree, uint32_t index)
+{
+	uint64_t address = request_at(tree, index)->context;
+
+	if (ct_map_find(&tree->by_request, address) == index)
+		ct_map_remove(&tree->by_request, address);
+}
+
 static void release(struct ct_tree *tree, uint32_t index)
 {
+	unmap(tree, index);
 	request_at(tree, index)->id = 0; // marks a free slot
 	ct_slab_give(&tree->requests, index);
+}
+
+/* It stays for a while; whoever has stayed for the longest goes. */
+static void linger(struct ct_tree *tree, uint32_t index)
+{
+	struct ct_lingering *slot = &tree->lingering[tree->lingering_next++ % CT_LINGERING_MAX];
+
+	if (slot->id && request_at(tree, slot->index)->id == slot->id && !request_at(tree, slot->index)->tasks)
+		release(tree, slot->index);
+	*slot = (struct ct_lingering){ request_at(tree, index)->id, index };
 }
 
 static void forget_maker(struct ct_tree *tree, uint32_t index)
@@ -54,7 +74,6 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 	struct ct_request *request = request_at(tree, index);
 	uint32_t at = ct_context_find(tree, request->context);
 
-	ct_map_remove(&tree->by_request, request->context);
 	if (request->task && ct_map_find(&tree->by_server, request->task) == index)
 		ct_map_remove(&tree->by_server, request->task);
 	forget_maker(tree, index);
@@ -63,13 +82,23 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 	request->over_ns = time_ns;
 	tree->totals.requests_live--;
 	if (!request->tasks)
-		release(tree, index);
+		linger(tree, index);
 }
 
 static void end_if_any(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
-	if (index != CT_INDEX_NONE)
+	if (index != CT_INDEX_NONE && !request_at(tree, index)->over_ns)
 		end(tree, index, time_ns);
+}
+
+/* The context at this address is another one, or begins another request. */
+static void part_from_address(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
+{
+	uint32_t index = ct_map_find(&tree->by_request, address);
+
+	end_if_any(tree, index, time_ns);
+	if (index != CT_INDEX_NONE)
+		unmap(tree, index);
 }
 
 static void set_server(struct ct_tree *tree, uint32_t index, uint64_t task)
@@ -85,7 +114,7 @@ static uint32_t begin(struct ct_tree *tree, uint32_t at, uint64_t time_ns)
 	struct ct_context *context = ct_tree_at(tree, at);
 	uint32_t index;
 
-	end_if_any(tree, ct_map_find(&tree->by_request, context->address), time_ns);
+	part_from_address(tree, context->address, time_ns);
 	if (tree->requests.used >= tree->caps.max_tasks) {
 		tree->totals.refused_tasks++;
 		return CT_INDEX_NONE;
@@ -113,8 +142,10 @@ void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, ui
 {
 	uint32_t index = begin(tree, context, time_ns);
 
-	if (index != CT_INDEX_NONE)
-		request_at(tree, index)->task = task; // a thread may serve several at once
+	if (index == CT_INDEX_NONE)
+		return;
+	tree->window.serves_several |= task && ct_map_find(&tree->by_server, task) != CT_INDEX_NONE;
+	set_server(tree, index, task);
 }
 
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
@@ -163,7 +194,8 @@ void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *cont
 	struct ct_request *request;
 	uint32_t by;
 
-	if (index == CT_INDEX_NONE || request_at(tree, index)->context_id != context->id)
+	if (index == CT_INDEX_NONE || request_at(tree, index)->context_id != context->id ||
+	    request_at(tree, index)->over_ns)
 		return;
 	request = request_at(tree, index);
 	by = canceller_of(tree, context, ending);
@@ -184,7 +216,7 @@ void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t b
 	if (index == CT_INDEX_NONE || !is_of_go(tree, request_at(tree, index)))
 		return;
 	if (!ct_tree_site_at(tree, by)->frames || ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER)
-		end(tree, index, time_ns);
+		end_if_any(tree, index, time_ns);
 }
 
 /* A goroutine that the server starts for the handler of the request it has just made the context of. */
@@ -234,7 +266,7 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	struct ct_site *site = ct_tree_site_at(tree, ct_tree_at(tree, context)->site);
 	uint32_t index;
 
-	ct_request_ends(tree, create->context, create->header.time_ns); // an older one's address
+	part_from_address(tree, create->context, create->header.time_ns);
 	if (site->flags & CT_SITE_REQUEST) {
 		begin_at_site(tree, context, create, site->flags);
 		return;
@@ -244,6 +276,8 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	if (create->parent_kind == CT_KIND_BACKGROUND && !(create->header.flags & CT_CREATE_DETACHED) &&
 	    create->kind != CT_KIND_AFTER_FUNC)
 		site->rooted_in_request += is_serving(tree, create->task);
+	if (create->parent_kind == CT_KIND_TODO)
+		site->todo_in_request += is_serving(tree, create->task);
 	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
 	if (index != CT_INDEX_NONE)
 		learn_server(tree, index, create);
@@ -258,14 +292,24 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
 	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
 }
 
-uint32_t ct_request_bind(struct ct_tree *tree, uint64_t address, uint64_t *ret_context_id)
+/* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
+ * for the request says so late. */
+static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
 {
-	uint32_t at = address ? ct_context_find(tree, address) : CT_INDEX_NONE;
-	uint32_t index = at == CT_INDEX_NONE ? CT_INDEX_NONE : ct_tree_request_of(tree, ct_tree_at(tree, at));
+	const struct ct_ended *ended = ct_ended_find(tree, address);
+
+	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
+	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)
+		return CT_INDEX_NONE;
+	return ended->request;
+}
+
+uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id)
+{
+	uint32_t at = start->context ? ct_context_find(tree, start->context) : CT_INDEX_NONE, index;
 
 	*ret_context_id = at == CT_INDEX_NONE ? 0 : ct_tree_at(tree, at)->id;
-	if (at == CT_INDEX_NONE && address)
-		index = ct_map_find(&tree->by_request, address); // the client has gone, the handler goes on
+	index = at == CT_INDEX_NONE ? request_of_ended(tree, start->context) : ct_request_any_of(tree, ct_tree_at(tree, at));
 	if (index != CT_INDEX_NONE)
 		request_at(tree, index)->tasks++;
 	return index;
@@ -349,11 +393,15 @@ void ct_requests_close(struct ct_tree *tree)
 	ct_map_done(&tree->by_server);
 	ct_map_done(&tree->by_maker);
 	ct_slab_done(&tree->requests);
+	memset(tree->lingering, 0, sizeof(tree->lingering));
 	tree->totals.requests_live = 0;
 }
 
-uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context)
+/* Over or not. */
+uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context)
 {
+	if (!tree->requests.used)
+		return CT_INDEX_NONE;
 	for (int hop = 0; hop < REQUEST_HOPS_MAX && context; hop++) {
 		if (context->state & CT_CONTEXT_REQUEST) {
 			uint32_t index = ct_map_find(&tree->by_request, context->address);
@@ -366,6 +414,13 @@ uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context 
 		context = context->parent == CT_INDEX_NONE ? NULL : ct_tree_at(tree, context->parent);
 	}
 	return CT_INDEX_NONE;
+}
+
+uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context)
+{
+	uint32_t index = ct_request_any_of(tree, context);
+
+	return index != CT_INDEX_NONE && !request_at(tree, index)->over_ns ? index : CT_INDEX_NONE;
 }
 
 uint64_t ct_tree_ended_ns(const struct ct_tree *tree, uint64_t address)
@@ -384,5 +439,5 @@ const struct ct_request *ct_tree_request(const struct ct_tree *tree, uint32_t in
 {
 	const struct ct_request *request = index < tree->requests.end ? request_at(tree, index) : NULL;
 
-	return request && request->id ? request : NULL;
+	return request && request->id && (!request->over_ns || request->tasks) ? request : NULL;
 }

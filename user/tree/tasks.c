@@ -56,7 +56,7 @@ static void describe(struct ct_tree *tree, struct ct_task *entry, const struct c
 	entry->context = start->context;
 	entry->site = ct_site_of_path(tree, start->path);
 	entry->at = CT_SITE_UNKNOWN;
-	entry->request = ct_request_bind(tree, start->context, &entry->context_id);
+	entry->request = ct_request_bind(tree, start, &entry->context_id);
 	ct_request_note_task(tree, entry);
 	entry->is_started = true;
 }
