@@ -113,7 +113,7 @@ func isClosed(err error) bool {
 	return code == websocket.StatusNormalClosure || code == websocket.StatusGoingAway || errors.Is(err, net.ErrClosed)
 }
 
-// socket stays open: one pump reads, the other writes and pings, and the first that fails ends both.
+// socket stays open: one pump reads, one writes, one pings, and the first that fails ends all.
 func (s *server) socket(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
@@ -140,34 +140,49 @@ func (s *server) socket(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	})
-	pumps.Go(func() error { return s.pumpOut(ctx, conn, texts) })
+	pumps.Go(func() error { return pumpOut(ctx, conn, texts) })
+	pumps.Go(func() error { return keepAlive(ctx, conn) })
 	if err := pumps.Wait(); !isClosed(err) && s.life.Err() == nil {
 		s.fail("socket", err)
 	}
 }
 
-func (s *server) pumpOut(ctx context.Context, conn *websocket.Conn, texts <-chan []byte) error {
-	alive := time.NewTicker(time.Second)
-	defer alive.Stop()
-	send := func(do func(ctx context.Context) error) error {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		return do(ctx)
-	}
+// pumpOut writes what was read back.
+func pumpOut(ctx context.Context, conn *websocket.Conn, texts <-chan []byte) error {
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-alive.C:
-			err = send(conn.Ping)
 		case text := <-texts:
-			err = send(func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, text) })
-		}
-		if err != nil {
-			return err
+			if err := within(ctx, func(ctx context.Context) error {
+				return conn.Write(ctx, websocket.MessageText, text)
+			}); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// keepAlive pings.
+func keepAlive(ctx context.Context, conn *websocket.Conn) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+			if err := within(ctx, conn.Ping); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func within(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return do(ctx)
 }
 
 // socketShort answers once and ends the conversation, or lets its client end it.
