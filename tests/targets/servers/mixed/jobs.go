@@ -59,6 +59,7 @@ type crew struct {
 	mutex sync.Mutex
 	size  int
 	tasks chan task
+	quit  <-chan struct{}
 }
 
 type task struct {
@@ -66,18 +67,15 @@ type task struct {
 	done chan error
 }
 
-func (c *crew) do(life context.Context, t task) error {
+func (c *crew) do(t task) error {
 	c.mutex.Lock()
-	if c.tasks == nil {
-		c.tasks = make(chan task)
-	}
 	isNew := c.size < workers
 	if isNew {
 		c.size++
 	}
 	c.mutex.Unlock()
 	if isNew {
-		go c.work(life, t)
+		go c.work(t)
 	} else {
 		select {
 		case c.tasks <- t:
@@ -88,14 +86,14 @@ func (c *crew) do(life context.Context, t task) error {
 	return <-t.done
 }
 
-func (c *crew) work(life context.Context, t task) {
+func (c *crew) work(t task) {
 	for {
 		ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
 		t.done <- work(ctx, 2*time.Millisecond)
 		cancel()
 		t = task{}
 		select {
-		case <-life.Done():
+		case <-c.quit:
 			return
 		case t = <-c.tasks:
 		}
@@ -103,7 +101,7 @@ func (c *crew) work(life context.Context, t task) {
 }
 
 func (s *server) useCrew(w http.ResponseWriter, r *http.Request) {
-	s.answer(w, r, s.crew.do(s.life, task{r.Context(), make(chan error, 1)}))
+	s.answer(w, r, s.crew.do(task{r.Context(), make(chan error, 1)}))
 }
 
 // job is done after the response.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // mixed is a correct server and its clients in one process. It does what looks like a leak or a misbehaving request and
-// is none: groups of goroutines, shared flights, pools started by a request, jobs that outlive their request on purpose,
-// streams and sockets that stay open, clients that go away. The command "late" starts what shall begin while somebody
+// is none: groups of goroutines, shared flights, pools started by a request, jobs that outlive their request on
+// purpose, streams and sockets that stay open, clients that go away. The command "late" starts what shall begin while somebody
 // watches: the pools, and as many streams again.
 package main
 
@@ -145,6 +145,7 @@ func start(handler http.Handler, isHTTP2 bool) *httptest.Server {
 func main() {
 	life, end := context.WithCancel(context.Background())
 	s := &server{life: life, store: openStore(life), slots: semaphore.NewWeighted(4)}
+	s.crew = crew{tasks: make(chan task), quit: life.Done()}
 	s.hub.listeners = map[chan int64]bool{}
 	s.every(100*time.Millisecond, func(context.Context) { s.hub.tell() })
 	s.every(200*time.Millisecond, func(ctx context.Context) { s.refresh(ctx) })

@@ -57,7 +57,8 @@ func (s *server) untilShutdown(r *http.Request) (context.Context, func()) {
 	}
 }
 
-// feed fills a channel in a goroutine of its own: a look into the store, which may take a second, then what the hub tells.
+// feed fills a channel in a goroutine of its own: a look into the store, which may take a second, then what the hub
+// tells.
 func (s *server) feed(ctx context.Context) <-chan int64 {
 	lines := make(chan int64)
 	first, cancel := context.WithTimeout(ctx, time.Second)
