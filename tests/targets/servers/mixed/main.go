@@ -2,8 +2,8 @@
 
 // mixed is a correct server and its clients in one process. It does what looks like a leak or a misbehaving request and
 // is none: groups of goroutines, shared flights, pools started by a request, jobs that outlive their request on
-// purpose, streams and sockets that stay open, clients that go away. The command "late" starts what shall begin while somebody
-// watches: the pools, and as many streams again.
+// purpose, streams and sockets that stay open, clients that go away. The command "late" starts what shall begin while
+// somebody watches: the pools, and as many streams again.
 package main
 
 import (
