@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import case, check, environment, main, need_bpf
+from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build
 from e2e_process import Agent, Target, replay
 from e2e_report import marked_line
@@ -99,6 +99,23 @@ def grpc():
                                  *marked_line(SOURCES / "servers" / "grpc" / "service.go", "hold", "FIND:"))
     report.expect(held["count"] == 100 and len(report["findings"]) == 1, f"{held['count']} of 100")
     check(truth["errors"] == 0, f"the calls failed: {truth}")
+
+
+@case("mixed")
+def mixed():
+    """What looks like a leak or a misbehaving request and is none: shared flights, pools, jobs, streams, sockets."""
+    need_bpf()
+    with Target([build(".", DEFAULT, (), "servers/mixed")]) as target:
+        with Agent("-d", "12s", "--min-age", "2s", pid=target.pid) as agent:
+            target.tell("late")
+            report = agent.finish()
+        truth = target.end()
+    note(f"requests {report['requests']}")
+    report.expect_complete()
+    report.expect(report["findings"] == [], "a correct program was accused")
+    report.expect(report["requests"]["started"] > 500, f"requests {report['requests']}")
+    check(truth["errors"] == 0, f"the program did not work: {truth}")
+    check(truth["open_streams"] == 80 and truth["jobs"] > 50 and truth["left"] > 50, f"it did not do all: {truth}")
 
 
 case("right")(right)
