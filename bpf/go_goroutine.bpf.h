@@ -11,8 +11,11 @@
 #include "go_types.bpf.h"
 #include "path.bpf.h"
 
-/** Words looked at behind the code pointer: a context among the first three captured values. */
-#define CT_CAPTURED_WORDS 4
+/** Words looked at behind the code pointer. */
+#define CT_CAPTURED_WORDS 8
+
+/** Of these, words that may be the address of a captured variable. */
+#define CT_CAPTURED_BOXES 4
 
 /** What the start of a goroutine tells. */
 struct ct_go_start {
@@ -90,34 +93,38 @@ static __always_inline bool ct_go_is_context(const struct ct_go_config *go, __u6
 	return kind != 0 && kind != CT_GO_TYPE_DEADLINE_EXCEEDED;
 }
 
-/** The first captured context, by value or as a variable of its own on the heap. @return false: none. */
+/**
+ * The captured context, by value or as a variable of its own on the heap. Of two different ones nobody knows which it works
+ * with. @return false: none, or several.
+ */
 static __always_inline bool ct_go_find_captured(const struct ct_go_config *go, __u64 function,
 						struct ct_go_interface *ret_found)
 {
-	__u64 words[CT_CAPTURED_WORDS] = {};
+	__u64 words[CT_CAPTURED_WORDS + 1] = {}; // the last one stays 0
 	__u64 count = ct_go_captured_words(go, function);
-	struct ct_go_interface box;
+	struct ct_go_interface found = {}, box;
+	__u32 bytes = (__u32)count * sizeof(words[0]);
 
-	if (!function || bpf_probe_read_user(words, sizeof(words), (void *)(function + 8)))
+	if (!function || !bytes || bytes > CT_CAPTURED_WORDS * sizeof(words[0]) ||
+	    bpf_probe_read_user(words, bytes, (void *)(function + 8)))
 		return false;
-	for (int i = 0; i < CT_CAPTURED_WORDS; i++) {
-		if ((__u64)i >= count)
-			break;
-		if (i + 1 < CT_CAPTURED_WORDS && (__u64)i + 1 < count &&
-		    ct_go_is_context(go, words[i], words[i + 1])) {
-			*ret_found = (struct ct_go_interface){ words[i], words[i + 1] };
-			return true;
+	for (int i = 0; i < CT_CAPTURED_WORDS && (__u64)i < count; i++) {
+		if ((__u64)i + 1 < count && ct_go_is_context(go, words[i], words[i + 1])) {
+			box = (struct ct_go_interface){ words[i], words[i + 1] };
+		} else {
+			// A variable that is assigned to after it is captured lives in an object of its size: an interface.
+			if (i >= CT_CAPTURED_BOXES || !go->heap_arenas ||
+			    ct_go_object_bytes(go, words[i]) != sizeof(box) ||
+			    bpf_probe_read_user(&box, sizeof(box), (void *)words[i]) ||
+			    !ct_go_is_context(go, box.itab, box.data))
+				continue;
 		}
-		// A variable that is assigned to after it is captured lives in an object of its size: an interface.
-		if (!go->heap_arenas || ct_go_object_bytes(go, words[i]) != sizeof(box))
-			continue;
-		if (!bpf_probe_read_user(&box, sizeof(box), (void *)words[i]) &&
-		    ct_go_is_context(go, box.itab, box.data)) {
-			*ret_found = box;
-			return true;
-		}
+		if (found.data && found.data != box.data)
+			return false;
+		found = box;
 	}
-	return false;
+	*ret_found = found;
+	return found.data != 0;
 }
 
 /** The context that can end what the goroutine captured; 0: none, a root, or behind a detached link. */

@@ -8,8 +8,9 @@
  * server cancels the context (CT_SITE_REQUEST_OVER), it does so once more after somebody else did, the task that serves
  * it begins another request or ends, the address of its context is used again, REQUEST says so.
  *
- * A task belongs to a request when it was started with a context of it, detached ones excepted. What it derives later
- * does not bind it: a pool's worker derives from one request after the other.
+ * A task belongs to a request when it was started with a context of it, detached ones excepted, until it makes a detached
+ * one or derives from another request's. What it derives does not bind it: a pool's worker derives from one request after
+ * the other.
  */
 #pragma once
 
@@ -18,6 +19,8 @@
 /** Flags of a request. */
 #define CT_REQUEST_IS_HIJACKED 0x01 /**< Its connection was taken over: what goes on is no longer the server's. */
 #define CT_REQUEST_IS_STREAM 0x02   /**< It answers piece by piece, for as long as the client listens. */
+#define CT_REQUEST_IS_DETACHED 0x04 /**< Its handler has derived a context that is detached from it: it goes on on purpose. */
+#define CT_REQUEST_AWAITS_CLIENT 0x08 /**< It reads from its client or writes to it. */
 
 /** A request that is being served, or is over and still has tasks that run. One that has neither is not shown. */
 struct ct_request {
@@ -49,6 +52,7 @@ struct ct_task {
 	uint32_t request;   /**< Index; CT_INDEX_NONE. */
 	bool is_started;    /**< A TASK_START was seen; else it was seen at work. */
 	bool is_confirmed;  /**< The last reading of all goroutines has it. */
+	bool is_boxed;	    /**< In that, its stack leads to a context that may be detached. */
 };
 
 /** @return one past the highest index of a request; walk 0..end with ct_tree_request(), which skips by returning NULL. */
@@ -65,9 +69,6 @@ const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index);
 
 /** @return the task of this number, or NULL when it is not known to run. */
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task);
-
-/** @return when a context at this address last ended, as far as that is remembered; 0 unknown. */
-uint64_t ct_tree_ended_ns(const struct ct_tree *tree, uint64_t address);
 
 /** @return index of the open request that the context belongs to, or CT_INDEX_NONE. */
 uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context);

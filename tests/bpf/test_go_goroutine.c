@@ -194,6 +194,20 @@ static void test_captured_within_the_object(void **state)
 	assert_int_equal(all_counters(), 0);
 }
 
+/* One context twice is one. Of two nobody knows which the goroutine works with. */
+static void test_captured_two(void **state)
+{
+	struct go_interface context = go_context(&world, CT_KIND_DEADLINE);
+
+	(void)state;
+	make_span(FUNCTION, 64);
+	capture(0, context);
+	capture(5, context);
+	assert_int_equal(start()->context, context.data);
+	capture(5, go_context(&world, CT_KIND_CANCEL));
+	assert_int_equal(start()->context, 0);
+}
+
 /* What it captured leads to what can end it: through links, and to nothing behind a detached one or at a root. */
 static void test_captured_chains(void **state)
 {
@@ -285,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup(test_captured_without_heap, set_up),
 		cmocka_unit_test_setup(test_captured_within_the_object, set_up),
 		cmocka_unit_test_setup(test_request_becomes_something_else, set_up),
+		cmocka_unit_test_setup(test_captured_two, set_up),
 		cmocka_unit_test_setup(test_captured_chains, set_up),
 		cmocka_unit_test_setup(test_captured_by_reference, set_up),
 		cmocka_unit_test_setup(test_each_read_of_a_captured_context_may_fail, set_up),

@@ -203,6 +203,8 @@ static void a_late_start_finds_its_request(void **state)
 	assert_true(only(&tale)->over_ns);
 	tell(&tale, "+0 task_end task=8\n+0 task_end task=9\n+0 task_end task=10\n");
 	assert_null(only(&tale));
+	tell(&tale, "+0 task_start task=12 path=4\n"); // with none: not the request's that was here
+	assert_int_equal(ct_tree_task_of(tale.tree, 12)->request, CT_INDEX_NONE);
 	tale_end(&tale);
 }
 

@@ -36,7 +36,8 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 		.header = { .time_ns = explaining->now_ns,
 			    .type = CT_EVENT_GOROUTINE,
 			    .flags = (uint8_t)((ct_explain_is_runtime(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
-					       (seen->waits ? CT_GOROUTINE_WAITS : 0)) },
+					       (seen->waits ? CT_GOROUTINE_WAITS : 0) |
+					       (seen->may_be_detached ? CT_GOROUTINE_BOXED : 0)) },
 		.task = seen->task,
 		.creator = seen->creator,
 		.context = seen->context,

@@ -6,32 +6,19 @@
  */
 #include "detect/detector.h"
 
-/* When the context the task was started with ended, while its request goes on. */
-static uint64_t cancelled_ns(const struct ct_detect_input *input, const struct ct_task *task,
-			     const struct ct_request *request)
-{
-	const struct ct_context *context = ct_tree_find(input->tree, task->context);
-
-	if (context && context->id == task->context_id)
-		return 0;
-	return request->cancelled_ns ?: ct_tree_ended_ns(input->tree, task->context);
-}
-
 static bool claims_task(const struct ct_detect_input *input, const struct ct_task *task, struct ct_work *work)
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
-	uint64_t since_ns;
 
 	if (!request || request->over_ns || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
 		return false;
-	since_ns = cancelled_ns(input, task, request);
-	if (!ct_work_is_overdue(input, since_ns) || !ct_task_is_running(input, task) ||
+	if (!ct_work_is_overdue(input, request->cancelled_ns) || !ct_task_is_running(input, task) || task->is_boxed ||
 	    ct_site_is_standard(input, task->site))
 		return false;
 	*work = (struct ct_work){
 		.site = task->site,
 		.at = task->at,
-		.since_ns = since_ns,
+		.since_ns = request->cancelled_ns,
 		.request = task->request,
 		.is_weak = input->is_weakened,
 	};
@@ -43,6 +30,8 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 
 	if (!ct_request_is_handled(input, request) || !ct_work_is_overdue(input, request->cancelled_ns))
+		return false;
+	if (request->flags & CT_REQUEST_IS_DETACHED) // it tidies up
 		return false;
 	*work = ct_work_of_handler(input, index, request->cancelled_ns);
 	return true;

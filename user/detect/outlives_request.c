@@ -4,7 +4,7 @@
  * has been over for the grace. Nobody waits for what it does, and what it holds is not given back.
  *
  * Silent by design: work that was started without a context of the request, or with one behind a detached link (pools,
- * workers started lazily, jobs detached on purpose); what the standard library starts, which minds its contexts itself;
+ * workers started lazily, jobs detached on purpose, by themselves too); what the standard library starts, which minds its contexts itself;
  * what a hijacked connection left behind. Where memory was read, only what it shows running counts.
  */
 #include "detect/detector.h"
@@ -16,6 +16,8 @@ static bool claims_task(const struct ct_detect_input *input, const struct ct_tas
 	if (!request || !ct_work_is_overdue(input, request->over_ns) || request->flags & CT_REQUEST_IS_HIJACKED)
 		return false;
 	if (task->task == request->task || !ct_task_is_running(input, task) || ct_site_is_standard(input, task->site))
+		return false;
+	if (task->is_boxed) // it may have detached itself from the request
 		return false;
 	*work = (struct ct_work){
 		.site = task->site,

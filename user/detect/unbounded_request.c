@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * unbounded-request: a request that has been served for longer than --min-age, with no deadline on its path nor on any
- * live context below it: when what it waits for never comes, it waits for ever. Hijacked connections and answers sent in
- * pieces last as long as their clients want; a request whose server task is not known is not spoken of.
+ * live context below it: when what it waits for never comes, it waits for ever. Hijacked connections, answers sent in
+ * pieces, and what reads from its client or writes to it last as long as the client wants; a request whose server task is
+ * not known is not spoken of.
  */
 #include "detect/detector.h"
 
@@ -21,7 +22,9 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 	const struct ct_context *context = ct_tree_find(input->tree, request->context);
 
-	if (!ct_request_is_handled(input, request) || request->flags & CT_REQUEST_IS_STREAM || request->cancelled_ns)
+	const uint8_t by_design = CT_REQUEST_IS_STREAM | CT_REQUEST_IS_DETACHED | CT_REQUEST_AWAITS_CLIENT;
+
+	if (!ct_request_is_handled(input, request) || request->flags & by_design || request->cancelled_ns)
 		return false;
 	if (input->now_ns < request->begin_ns + input->options->min_age_ns || !context ||
 	    context->id != request->context_id)

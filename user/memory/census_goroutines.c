@@ -93,6 +93,7 @@ static void read_words(struct listing *listing, size_t words, struct ct_goroutin
 		uint8_t state = ct_known_contexts_look(&listing->known, listing->stack[i]);
 		bool is_repeated = false;
 
+		seen->may_be_detached |= ct_known_contexts_is_boxed(&listing->known, listing->stack[i]);
 		if (state == CT_OBSERVED_END)
 			continue;
 		for (size_t j = 0; j < 8; j++)

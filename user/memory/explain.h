@@ -39,6 +39,7 @@ struct ct_goroutine_seen {
 	uint32_t refers;
 	uint8_t context_state;
 	bool waits;
+	bool may_be_detached; /**< Its stack leads to a context in an object of its own: WithoutCancel's, or a variable. */
 	const char *state, *reason; /**< Constant texts. */
 	unsigned int frames;	    /**< 0 while it runs. */
 	uint64_t pcs[CT_STACK_FRAMES_MAX];

@@ -113,6 +113,17 @@ static uint8_t look_at_stranger(struct ct_known_contexts *known, uint64_t word)
 	return look_at_object(known, span, word);
 }
 
+bool ct_known_contexts_is_boxed(struct ct_known_contexts *known, uint64_t word)
+{
+	const struct ct_object_span *span = word % 8 ? NULL : ct_objects_find(known->objects, word);
+	uint64_t words[2];
+
+	if (!span || !span->has_pointers || span->element_bytes != sizeof(words) || ct_object_start(span, word) != word)
+		return false;
+	return !ct_window_read(&known->window, known->census->memory, word, words, sizeof(words)) && words[1] &&
+	       ct_itabs_look(&known->census->itabs, words[0]).interface == CT_INTERFACE_CONTEXT;
+}
+
 uint8_t ct_known_contexts_look(struct ct_known_contexts *known, uint64_t word)
 {
 	const struct ct_objects *objects = known->objects;

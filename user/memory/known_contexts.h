@@ -30,6 +30,9 @@ struct ct_known_contexts {
 int ct_known_contexts_init(struct ct_known_contexts *known, struct ct_census *census, const struct ct_objects *objects,
 			   const struct ct_known_context *contexts, size_t count);
 
+/** Is the word the address of an object that is one context and nothing else? withoutCancelCtx is such an object. */
+bool ct_known_contexts_is_boxed(struct ct_known_contexts *known, uint64_t word);
+
 /** Release it. */
 void ct_known_contexts_done(struct ct_known_contexts *known);
 

@@ -114,7 +114,7 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	like.at = ct_site_of_path(tree, seen->at);
 	strncpy(like.state, state, sizeof(like.state) - 1);
 	strncpy(like.reason, reason, sizeof(like.reason) - 1);
-	ct_task_seen_at(tree, seen->task, like.at);
+	ct_task_seen_at(tree, seen->task, like.at, seen->header.flags & CT_GOROUTINE_BOXED);
 	group = group_of(tree, &like);
 	if (!group) {
 		tree->explained.totals.refused++;

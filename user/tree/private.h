@@ -235,7 +235,8 @@ int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
 void ct_requests_close(struct ct_tree *tree);
 
 /* tasks.c */
-void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
+struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task);
+void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_boxed);
 bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 void ct_tasks_close(struct ct_tree *tree);

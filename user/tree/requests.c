@@ -85,6 +85,13 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 		linger(tree, index);
 }
 
+/* One of its tasks belongs to it no longer. */
+static void leave(struct ct_tree *tree, uint32_t index)
+{
+	if (!--request_at(tree, index)->tasks && request_at(tree, index)->over_ns)
+		release(tree, index);
+}
+
 static void end_if_any(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	if (index != CT_INDEX_NONE && !request_at(tree, index)->over_ns)
@@ -255,10 +262,34 @@ static void begin_at_site(struct ct_tree *tree, uint32_t context, const struct c
 static bool is_serving(const struct ct_tree *tree, uint64_t number)
 {
 	const struct ct_task *task = ct_tree_task_of(tree, number);
+	uint32_t index = ct_map_find(&tree->by_server, number);
 
-	if (ct_map_find(&tree->by_server, number) != CT_INDEX_NONE)
-		return true;
-	return task && task->request != CT_INDEX_NONE && !request_at(tree, task->request)->over_ns;
+	if (index == CT_INDEX_NONE && task)
+		index = task->request;
+	if (index == CT_INDEX_NONE)
+		return false;
+	return !request_at(tree, index)->over_ns && !(request_at(tree, index)->flags & CT_REQUEST_IS_HIJACKED);
+}
+
+/* A task that detaches itself, or works for another request, is not the one's it was started in. */
+static void part_from_request(struct ct_tree *tree, uint32_t now, const struct ct_event_create *create)
+{
+	struct ct_task *task = ct_task_find(tree, create->task);
+	uint32_t bound = task ? task->request : CT_INDEX_NONE;
+	bool is_detached = create->header.flags & CT_CREATE_DETACHED;
+
+	if (bound == CT_INDEX_NONE || (!is_detached && (now == CT_INDEX_NONE || now == bound)))
+		return;
+	task->request = CT_INDEX_NONE;
+	leave(tree, bound);
+}
+
+static void note_detached(struct ct_tree *tree, const struct ct_event_create *create)
+{
+	uint32_t index = ct_map_find(&tree->by_server, create->task);
+
+	if (index != CT_INDEX_NONE && create->header.flags & CT_CREATE_DETACHED)
+		request_at(tree, index)->flags |= CT_REQUEST_IS_DETACHED;
 }
 
 void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create)
@@ -271,7 +302,7 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 		begin_at_site(tree, context, create, site->flags);
 		return;
 	}
-	if (!tree->totals.requests_live)
+	if (!tree->requests.used)
 		return;
 	if (create->parent_kind == CT_KIND_BACKGROUND && !(create->header.flags & CT_CREATE_DETACHED) &&
 	    create->kind != CT_KIND_AFTER_FUNC)
@@ -281,14 +312,14 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
 	if (index != CT_INDEX_NONE)
 		learn_server(tree, index, create);
+	part_from_request(tree, index, create);
+	note_detached(tree, create);
 }
 
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
 {
-	uint32_t index = task->request;
-
-	if (index != CT_INDEX_NONE && !--request_at(tree, index)->tasks && request_at(tree, index)->over_ns)
-		release(tree, index);
+	if (task->request != CT_INDEX_NONE)
+		leave(tree, task->request);
 	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
 }
 
@@ -296,7 +327,7 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
  * for the request says so late. */
 static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
 {
-	const struct ct_ended *ended = ct_ended_find(tree, address);
+	const struct ct_ended *ended = address ? ct_ended_find(tree, address) : NULL;
 
 	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
 	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)
@@ -326,7 +357,7 @@ void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags)
 }
 
 /* What calls a handler; the function it calls handles the request. */
-static bool calls_handler(const struct ct_frame *frame, bool *ret_is_stream)
+static bool calls_handler(const struct ct_frame *frame, uint8_t *ret_flags)
 {
 	static const struct {
 		const char *function;
@@ -342,9 +373,24 @@ static bool calls_handler(const struct ct_frame *frame, bool *ret_is_stream)
 	for (size_t i = 0; i < sizeof(callers) / sizeof(callers[0]); i++) {
 		if (strcmp(frame->function, callers[i].function) != 0)
 			continue;
-		*ret_is_stream = callers[i].is_stream;
+		*ret_flags |= callers[i].is_stream ? CT_REQUEST_IS_STREAM : 0;
 		return true;
 	}
+	return false;
+}
+
+/* Reading what the client sends, or writing what it takes: that lasts as long as the client wants. */
+static bool serves_client(const struct ct_frame *frame)
+{
+	static const char *const prefixes[] = {
+		"net/http.(*body).",	     "net/http.(*response).",	       "net/http.(*chunkWriter).",
+		"net/http.(*http2pipe).",    "net/http.(*http2requestBody).",  "net/http.(*http2responseWriter).",
+		"net/http/internal/http2.(*", "golang.org/x/net/http2.(*",
+	};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(frame->function, prefixes[i], strlen(prefixes[i])))
+			return true;
 	return false;
 }
 
@@ -357,13 +403,15 @@ static bool is_wrapper(const char *function)
 }
 
 /* The frame just inside the innermost caller of handlers, as a site of its own: one for each function. */
-static int handler_site(struct ct_tree *tree, const struct ct_site *at, uint32_t *ret_site, bool *ret_is_stream)
+static int handler_site(struct ct_tree *tree, const struct ct_site *at, uint32_t *ret_site, uint8_t *ret_flags)
 {
 	struct ct_frame frame, inner = { .function = NULL };
 	uint32_t cursor = 0;
 
 	while (ct_frame_next(at, &cursor, &frame)) {
-		if (calls_handler(&frame, ret_is_stream))
+		if (serves_client(&frame))
+			*ret_flags |= CT_REQUEST_AWAITS_CLIENT;
+		if (calls_handler(&frame, ret_flags))
 			return inner.function ? ct_site_of_frame(tree, &inner, ret_site) : 0;
 		if (!is_wrapper(frame.function) || !inner.function)
 			inner = frame;
@@ -374,16 +422,16 @@ static int handler_site(struct ct_tree *tree, const struct ct_site *at, uint32_t
 int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site)
 {
 	uint32_t index = ct_map_find(&tree->by_server, task), handler = CT_SITE_UNKNOWN;
-	bool is_stream = false;
+	uint8_t flags = 0;
 	int rc;
 
 	if (index == CT_INDEX_NONE || site == CT_INDEX_NONE)
 		return 0;
-	rc = handler_site(tree, ct_tree_site_at(tree, site), &handler, &is_stream);
+	rc = handler_site(tree, ct_tree_site_at(tree, site), &handler, &flags);
 	if (rc)
 		return rc;
 	request_at(tree, index)->handler = handler;
-	request_at(tree, index)->flags |= is_stream ? CT_REQUEST_IS_STREAM : 0;
+	request_at(tree, index)->flags |= flags;
 	return 0;
 }
 
@@ -421,13 +469,6 @@ uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context 
 	uint32_t index = ct_request_any_of(tree, context);
 
 	return index != CT_INDEX_NONE && !request_at(tree, index)->over_ns ? index : CT_INDEX_NONE;
-}
-
-uint64_t ct_tree_ended_ns(const struct ct_tree *tree, uint64_t address)
-{
-	const struct ct_ended *ended = ct_ended_find(tree, address);
-
-	return ended ? ended->time_ns : 0;
 }
 
 uint32_t ct_tree_requests_end(const struct ct_tree *tree)

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-static struct ct_task *task_find(const struct ct_tree *tree, uint64_t task)
+struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task)
 {
 	uint32_t index = ct_map_find(&tree->by_task, task);
 
@@ -36,12 +36,12 @@ bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns)
 {
 	if (!task || !tree->has_tasks) // without a provider of tasks nothing would ever end them
 		return false;
-	return task_find(tree, task) || task_enter(tree, task, time_ns);
+	return ct_task_find(tree, task) || task_enter(tree, task, time_ns);
 }
 
 bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns)
 {
-	const struct ct_task *entry = task_find(tree, task);
+	const struct ct_task *entry = ct_task_find(tree, task);
 
 	return !entry || entry->start_ns > time_ns; // thread ids come again
 }
@@ -72,7 +72,7 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 	if (ct_tree_reserve(tree))
 		return -ENOMEM;
 	tree->has_tasks = true;
-	entry = task_find(tree, start->task);
+	entry = ct_task_find(tree, start->task);
 	if (entry && entry->is_started && start->header.time_ns > entry->start_ns)
 		tree->totals.tasks_seen++; // the end of the task that had the number so far was missed
 	if (!entry)
@@ -126,14 +126,15 @@ void ct_tasks_close(struct ct_tree *tree)
 	tree->totals.tasks_live = 0;
 }
 
-void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site)
+void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_boxed)
 {
-	struct ct_task *entry = task_find(tree, task);
+	struct ct_task *entry = ct_task_find(tree, task);
 
 	if (!entry)
 		return;
 	entry->at = site;
 	entry->is_confirmed = true;
+	entry->is_boxed = is_boxed;
 }
 
 uint32_t ct_tree_tasks_end(const struct ct_tree *tree)
@@ -150,10 +151,10 @@ const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index)
 
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task)
 {
-	return task_find(tree, task);
+	return ct_task_find(tree, task);
 }
 
 bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task)
 {
-	return task_find(tree, task) != NULL;
+	return ct_task_find(tree, task) != NULL;
 }
