@@ -8,13 +8,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
-from e2e_go import DEFAULT, SOURCES, VERSIONS, build
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build, minor
 from e2e_process import Agent, Target, replay
 from e2e_report import marked_line
 
 COUNT = 10
 RIGHT = ("outlives-stops", "detached", "lazy-pool", "fan-out", "gone-heeded", "hangs-bounded", "events")
 HTTP1_ONLY = ("hijacked",)
+DETACHING = ("detached-inside", "tidies")  # context.WithoutCancel came with Go 1.21
 # command: (kind, severity, function, mark)
 WRONG = {
     "outlives": ("outlives-request", "leak", "main.(*server).outlives", "outlives"),
@@ -52,7 +53,7 @@ def watched(version, flags, protocol, commands):
 
 
 def right(version=DEFAULT, flags=(), protocol=()):
-    commands = RIGHT + (() if protocol else HTTP1_ONLY)
+    commands = RIGHT + (() if protocol else HTTP1_ONLY) + (DETACHING if minor(version) >= 21 else ())
     report = watched(version, flags, protocol, commands)
     report.expect(report["findings"] == [], "correct requests were accused")
     report.expect(report["requests"]["started"] == COUNT * len(commands), f"requests {report['requests']}")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Who cancelled what: groups of equal cancellations, where a propagated one began, and the ended contexts of the last
- * moments. The two memories are direct-mapped and forget: what they miss is counted in the totals all the same.
+ * moments. The two memories are of fixed size and forget: what they miss is counted in the totals all the same.
  */
 #include "tree/private.h"
 
@@ -101,27 +101,47 @@ void ct_origin_keep(struct ct_tree *tree, const struct ct_origin *origin)
 	*origin_slot(tree, origin->id) = *origin;
 }
 
-static struct ct_ended *ended_slot(const struct ct_tree *tree, uint64_t address)
+/* Those whose addresses go into the same few places. */
+static struct ct_ended *ended_set(const struct ct_tree *tree, uint64_t address)
 {
-	return &tree->ended[ct_mix(address) % CT_ENDED_SLOTS];
+	return &tree->ended[ct_mix(address) % (CT_ENDED_SLOTS / CT_ENDED_WAYS) * CT_ENDED_WAYS];
 }
 
+static struct ct_ended *ended_slot(const struct ct_tree *tree, uint64_t address)
+{
+	struct ct_ended *set = ended_set(tree, address);
+
+	for (unsigned int i = 0; i < CT_ENDED_WAYS; i++)
+		if (set[i].address == address)
+			return &set[i];
+	return NULL;
+}
+
+/* In the place of the same address, of none, or of the one that ended first. */
 void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended)
 {
-	*ended_slot(tree, ended->address) = *ended;
+	struct ct_ended *set = ended_set(tree, ended->address), *slot = ended_slot(tree, ended->address);
+
+	for (unsigned int i = 0; i < CT_ENDED_WAYS && !slot; i++)
+		if (!set[i].address)
+			slot = &set[i];
+	for (unsigned int i = 0; i < CT_ENDED_WAYS; i++)
+		if (!slot || (slot->address && slot->address != ended->address && set[i].time_ns < slot->time_ns))
+			slot = &set[i];
+	*slot = *ended;
 }
 
 struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address)
 {
-	struct ct_ended *ended = ended_slot(tree, address);
+	struct ct_ended *ended = address ? ended_slot(tree, address) : NULL;
 
-	return ended->address == address && !ended->is_stranger ? ended : NULL;
+	return ended && !ended->is_stranger ? ended : NULL;
 }
 
 /* Strangers too; 0 when nothing is remembered of it. */
 uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address)
 {
-	const struct ct_ended *ended = ended_slot(tree, address);
+	const struct ct_ended *ended = address ? ended_slot(tree, address) : NULL;
 
-	return ended->address == address ? ended->time_ns : 0;
+	return ended ? ended->time_ns : 0;
 }

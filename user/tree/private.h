@@ -25,6 +25,7 @@
 
 /* Ended contexts remembered by address, for the calls that come after the end. Powers of two. */
 #define CT_ENDED_SLOTS 16384u
+#define CT_ENDED_WAYS 4u /* for each address */
 #define CT_ORIGIN_SLOTS 1024u
 
 /* Hops up ended ancestors in search of where a cancellation began; deeper chains are shortened by the memo. */

@@ -327,7 +327,7 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
  * for the request says so late. */
 static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
 {
-	const struct ct_ended *ended = address ? ct_ended_find(tree, address) : NULL;
+	const struct ct_ended *ended = ct_ended_find(tree, address);
 
 	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
 	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)

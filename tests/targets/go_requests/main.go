@@ -43,20 +43,22 @@ type truth struct {
 
 func (s *server) scenarios() map[string]scenario {
 	return map[string]scenario{
-		"outlives":       {handle: s.outlives},
-		"outlives-stops": {handle: s.outlivesStops},
-		"detached":       {handle: s.detached},
-		"lazy-pool":      {handle: s.lazyPool},
-		"fan-out":        {handle: s.fanOut},
-		"gone-ignored":   {handle: s.goneIgnored, leaves: true, stays: true},
-		"gone-task":      {handle: s.goneTask, leaves: true, stays: true},
-		"gone-heeded":    {handle: s.goneHeeded, leaves: true},
-		"hangs":          {handle: s.hangs, stays: true},
-		"hangs-bounded":  {handle: s.hangsBounded, stays: true},
-		"events":         {handle: s.events, stays: true},
-		"hijacked":       {handle: s.hijacked, stays: true},
-		"stale":          {handle: s.stale},
-		"background":     {handle: s.background},
+		"outlives":        {handle: s.outlives},
+		"outlives-stops":  {handle: s.outlivesStops},
+		"detached":        {handle: s.detached},
+		"detached-inside": {handle: s.detachedInside},
+		"tidies":          {handle: s.tidies, leaves: true, stays: true},
+		"lazy-pool":       {handle: s.lazyPool},
+		"fan-out":         {handle: s.fanOut},
+		"gone-ignored":    {handle: s.goneIgnored, leaves: true, stays: true},
+		"gone-task":       {handle: s.goneTask, leaves: true, stays: true},
+		"gone-heeded":     {handle: s.goneHeeded, leaves: true},
+		"hangs":           {handle: s.hangs, stays: true},
+		"hangs-bounded":   {handle: s.hangsBounded, stays: true},
+		"events":          {handle: s.events, stays: true},
+		"hijacked":        {handle: s.hijacked, stays: true},
+		"stale":           {handle: s.stale},
+		"background":      {handle: s.background},
 	}
 }
 
@@ -86,6 +88,25 @@ func (s *server) outlivesStops(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) detached(w http.ResponseWriter, r *http.Request) {
 	go s.ignore(withoutCancel(r.Context()))
+}
+
+// detachedInside starts a goroutine that detaches itself, and derives nothing.
+func (s *server) detachedInside(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	go func() {
+		ctx := withoutCancel(ctx)
+		s.ignore(ctx)
+		_ = ctx.Err()
+	}()
+}
+
+// tidies has lost its client, and does what is left to do in its own time.
+func (s *server) tidies(w http.ResponseWriter, r *http.Request) {
+	s.begun <- struct{}{}
+	<-r.Context().Done()
+	ctx, cancel := context.WithTimeout(withoutCancel(r.Context()), time.Hour)
+	defer cancel()
+	s.ignore(ctx)
 }
 
 // lazyPool starts the workers with the first request: they live on, and they hold nothing of it.
