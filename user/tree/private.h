@@ -232,8 +232,10 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
 uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
-int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
 void ct_requests_close(struct ct_tree *tree);
+
+/* handlers.c */
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
 
 /* tasks.c */
 struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task);
