@@ -119,6 +119,20 @@ def mixed():
     check(truth["open_streams"] == 80 and truth["jobs"] > 50 and truth["left"] > 50, f"it did not do all: {truth}")
 
 
+@case("request_site")
+def request_site():
+    """Functions that the user names make the contexts of requests, too: 10 of net/http, 10 of those handlers."""
+    need_bpf()
+    with Target([build("./go_requests"), "-count", COUNT]) as target:
+        with Agent("--request-site", "main.(*server).fanOut", pid=target.pid) as agent:
+            target.tell("fan-out")
+            report = agent.stop()
+        target.end()
+    report.expect_complete()
+    report.expect(report["requests"] == {"started": 2 * COUNT, "live": 0}, f"requests {report['requests']}")
+    report.expect(report["findings"] == [], "correct requests were accused")
+
+
 case("right")(right)
 case("right_http2")(functools.partial(right, protocol=("-h2",)))
 case("wrong")(wrong)

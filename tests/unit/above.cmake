@@ -2,6 +2,7 @@
 # What stands above the core: recordings, probe points, reports, the command line.
 ctxtrace_unit(recording ctxtrace_probe)
 ctxtrace_unit(probe_point ctxtrace_probe)
+ctxtrace_unit(request_sites ctxtrace_probe)
 foreach(part report_text report_json suppress)
   ctxtrace_unit(${part} ctxtrace_report)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
