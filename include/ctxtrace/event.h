@@ -37,7 +37,7 @@
 	CT_EVENT(TASK_START, 6, ct_event_task_start, 56, "a goroutine or thread started")                \
 	CT_EVENT(TASK_END, 7, ct_event_task_end, 24, "a goroutine or thread ended")                      \
 	CT_EVENT(STACK, 8, ct_event_stack, 280, "call path, sent once: raw addresses")                   \
-	CT_EVENT(REQUEST, 9, ct_event_request, 32, "C: a request begins or ends on a context")           \
+	CT_EVENT(REQUEST, 9, ct_event_request, 32, "a request begins, ends, or becomes a stream")        \
 	CT_EVENT(EXEC, 10, ct_event_mark, 16, "the target called exec: all contexts are gone")           \
 	CT_EVENT(EXIT, 11, ct_event_mark, 16, "the target's last thread is gone")                        \
 	CT_EVENT(TARGET, 32, ct_event_target, 40, "who is watched")                                      \

@@ -65,8 +65,10 @@ const char *ct_context_kind_name(uint8_t kind);
 /** As ct_context_kind_name(). */
 const char *ct_cancel_reason_name(uint8_t reason);
 
-/** As ct_context_kind_name(): enum ct_observed_state ("lost") and enum ct_holder_kind ("global"). */
+/** As ct_context_kind_name(), of enum ct_observed_state ("lost"). */
 const char *ct_observed_state_name(uint8_t state);
+
+/** As ct_context_kind_name(), of enum ct_holder_kind ("global"). */
 const char *ct_holder_kind_name(uint8_t kind);
 
 /** Name of a kernel counter in reports, or NULL from CT_COUNTER_END on. */

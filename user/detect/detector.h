@@ -210,14 +210,19 @@ bool ct_site_is_standard(const struct ct_detect_input *input, uint32_t site);
 /** @return true when all goroutines were read from memory: what is not among them does not run. */
 bool ct_work_is_read(const struct ct_detect_input *input);
 
-/** @return true when the task runs: memory's word where there is one, else the stream's. */
-bool ct_task_is_running(const struct ct_detect_input *input, const struct ct_task *task);
-
 /** @return true while the request's handler runs, on a connection that is still the server's. */
 bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_request *request);
 
 /** @return true when something happened, and the grace since then is over. */
 bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns);
+
+/**
+ * A task that still runs, more than the grace after something happened to its request at `since_ns` (0: it did not), as
+ * work. @return false for what goes on by design: the server's own task, one that may have detached itself, what the
+ * standard library started, a hijacked connection.
+ */
+bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
+		     struct ct_work *ret_work);
 
 /** The handler of a request, as work. */
 struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t request, uint64_t since_ns);

@@ -10,19 +10,7 @@ static bool claims_task(const struct ct_detect_input *input, const struct ct_tas
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
 
-	if (!request || request->over_ns || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
-		return false;
-	if (!ct_work_is_overdue(input, request->cancelled_ns) || !ct_task_is_running(input, task) || task->is_boxed ||
-	    ct_site_is_standard(input, task->site))
-		return false;
-	*work = (struct ct_work){
-		.site = task->site,
-		.at = task->at,
-		.since_ns = request->cancelled_ns,
-		.request = task->request,
-		.is_weak = input->is_weakened,
-	};
-	return true;
+	return request && !request->over_ns && ct_work_of_task(input, task, request->cancelled_ns, work);
 }
 
 static bool claims_request(const struct ct_detect_input *input, uint32_t index, struct ct_work *work)

@@ -4,8 +4,8 @@
  * has been over for the grace. Nobody waits for what it does, and what it holds is not given back.
  *
  * Silent by design: work that was started without a context of the request, or with one behind a detached link (pools,
- * workers started lazily, jobs detached on purpose, by themselves too); what the standard library starts, which minds its contexts itself;
- * what a hijacked connection left behind. Where memory was read, only what it shows running counts.
+ * workers started lazily, jobs detached on purpose, by themselves too); what the standard library starts, which minds its
+ * contexts itself; what a hijacked connection left behind. Where memory was read, only what it shows running counts.
  */
 #include "detect/detector.h"
 
@@ -13,20 +13,7 @@ static bool claims_task(const struct ct_detect_input *input, const struct ct_tas
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
 
-	if (!request || !ct_work_is_overdue(input, request->over_ns) || request->flags & CT_REQUEST_IS_HIJACKED)
-		return false;
-	if (task->task == request->task || !ct_task_is_running(input, task) || ct_site_is_standard(input, task->site))
-		return false;
-	if (task->is_boxed) // it may have detached itself from the request
-		return false;
-	*work = (struct ct_work){
-		.site = task->site,
-		.at = task->at,
-		.since_ns = request->over_ns,
-		.request = task->request,
-		.is_weak = input->is_weakened,
-	};
-	return true;
+	return request && ct_work_of_task(input, task, request->over_ns, work);
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

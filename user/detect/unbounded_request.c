@@ -21,7 +21,6 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 {
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 	const struct ct_context *context = ct_tree_find(input->tree, request->context);
-
 	const uint8_t by_design = CT_REQUEST_IS_STREAM | CT_REQUEST_IS_DETACHED | CT_REQUEST_AWAITS_CLIENT;
 
 	if (!ct_request_is_handled(input, request) || request->flags & by_design || request->cancelled_ns)

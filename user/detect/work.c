@@ -24,7 +24,8 @@ bool ct_work_is_read(const struct ct_detect_input *input)
 	return ct_tree_goroutine_totals(input->tree)->seen != 0;
 }
 
-bool ct_task_is_running(const struct ct_detect_input *input, const struct ct_task *task)
+/* Memory's word where there is one, else the stream's. */
+static bool is_running(const struct ct_detect_input *input, const struct ct_task *task)
 {
 	return task->is_confirmed || !ct_work_is_read(input);
 }
@@ -45,6 +46,25 @@ bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_
 bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns)
 {
 	return since_ns && input->now_ns > since_ns && input->now_ns - since_ns > input->options->grace_ns;
+}
+
+bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
+		     struct ct_work *ret_work)
+{
+	const struct ct_request *request = ct_tree_request(input->tree, task->request);
+
+	if (!ct_work_is_overdue(input, since_ns) || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
+		return false;
+	if (!is_running(input, task) || task->is_boxed || ct_site_is_standard(input, task->site))
+		return false;
+	*ret_work = (struct ct_work){
+		.site = task->site,
+		.at = task->at,
+		.since_ns = since_ns,
+		.request = task->request,
+		.is_weak = input->is_weakened,
+	};
+	return true;
 }
 
 struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t index, uint64_t since_ns)

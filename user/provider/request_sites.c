@@ -2,8 +2,9 @@
 /*
  * The table of servers: one line for each function that makes a request's context, that starts a goroutine for its
  * handler, and that cancels the context when the handler has returned. Whoever else cancels it does so before: a client that went away, a reset stream, a server that
- * is being closed. Read in: net/http of Go 1.17 to 1.27 (server.go, h2_bundle.go, internal/http2/server.go), x/net/http2
- * v0.17 and newer, grpc-go v1.50 to v1.85 (internal/transport/http2_server.go, handler_server.go).
+ * is being closed. The names were looked up in net/http of Go 1.17 to 1.27 (server.go, h2_bundle.go,
+ * internal/http2/server.go), x/net/http2 v0.40 and v0.60 (server.go), grpc-go v1.72 and v1.85 (server.go,
+ * internal/transport/http2_server.go).
  */
 #include "provider/request_sites.h"
 

@@ -117,16 +117,23 @@ static struct ct_ended *ended_slot(const struct ct_tree *tree, uint64_t address)
 	return NULL;
 }
 
+static uint64_t last_use_ns(const struct ct_ended *ended)
+{
+	return ended->address ? ended->time_ns : 0;
+}
+
 /* In the place of the same address, of none, or of the one that ended first. */
 void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended)
 {
 	struct ct_ended *set = ended_set(tree, ended->address), *slot = ended_slot(tree, ended->address);
 
-	for (unsigned int i = 0; i < CT_ENDED_WAYS && !slot; i++)
-		if (!set[i].address)
-			slot = &set[i];
-	for (unsigned int i = 0; i < CT_ENDED_WAYS; i++)
-		if (!slot || (slot->address && slot->address != ended->address && set[i].time_ns < slot->time_ns))
+	if (slot) {
+		*slot = *ended;
+		return;
+	}
+	slot = set;
+	for (unsigned int i = 1; i < CT_ENDED_WAYS; i++)
+		if (last_use_ns(&set[i]) < last_use_ns(slot))
 			slot = &set[i];
 	*slot = *ended;
 }

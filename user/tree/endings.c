@@ -103,6 +103,7 @@ static void explain_end(struct ct_tree *tree, const struct ct_context *context, 
 	struct ct_origin origin = { .site = CT_INDEX_NONE };
 	struct ct_ended ended = {
 		.address = context->address,
+		.id = (uint32_t)context->id,
 		.time_ns = ending->time_ns,
 		.site = context->site,
 		.group = CT_INDEX_NONE,

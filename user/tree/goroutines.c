@@ -5,22 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
-static uint64_t text_key(const char *text)
-{
-	uint64_t key = UINT64_C(0xcbf29ce484222325);
-
-	for (; *text; text++)
-		key = (key ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return key;
-}
-
 static uint64_t group_key(const struct ct_goroutine_group *group)
 {
 	uint64_t key = ct_mix(group->created);
 
 	key = ct_mix(key ^ group->entry);
 	key = ct_mix(key ^ group->at);
-	return ct_mix(ct_mix(key ^ text_key(group->state)) ^ text_key(group->reason));
+	return ct_mix(ct_mix(key ^ ct_text_key(group->state)) ^ ct_text_key(group->reason));
 }
 
 uint64_t ct_goroutine_key(const void *owner, uint32_t index)

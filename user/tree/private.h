@@ -50,6 +50,7 @@ struct ct_ended {
 	uint8_t reason;
 	uint8_t loss;	  /* enum ct_loss it was counted as; CT_LOSS_END: none */
 	bool is_inferred; /* its CANCEL was missed and may still come */
+	uint32_t id; /* its low bits */
 	uint32_t request; /* the one it belonged to; CT_INDEX_NONE */
 	uint32_t request_id; /* its low bits */
 	bool is_stranger; /* nobody knew it: all there is to say is when it ended */
@@ -164,6 +165,16 @@ static inline struct ct_context *ct_tree_at(const struct ct_tree *tree, uint32_t
 static inline struct ct_site *ct_tree_site_at(const struct ct_tree *tree, uint32_t index)
 {
 	return ct_slab_at(&tree->sites, index);
+}
+
+/* FNV-1a, 64 bits. */
+static inline uint64_t ct_text_key(const char *text)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		key = (key ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return key;
 }
 
 /* Can it be cancelled, as far as anybody knows? */

@@ -67,14 +67,11 @@ void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns)
 
 static uint32_t path_of_frame(const struct ct_frame *frame)
 {
-	uint64_t key = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *at = frame->function; *at; at++)
-		key = (key ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-	return PATH_OF_FRAME | (uint32_t)(ct_mix(key) >> 34);
+	return PATH_OF_FRAME | (uint32_t)(ct_mix(ct_text_key(frame->function)) >> 34);
 }
 
-/* One for each function; the line is that of the first frame. Without room: the unknown site. */
+/* One for each function; the line is that of the first frame. Without room, or where another function has the number
+ * already: the unknown site. */
 int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_t *ret_index)
 {
 	size_t function = strlen(frame->function) + 1, file = strlen(frame->file) + 1;
@@ -88,6 +85,8 @@ int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_
 	site = ct_tree_site_at(tree, *ret_index);
 	if (*ret_index == CT_SITE_UNKNOWN || site->frames) {
 		ct_release(tree->allocator, packed);
+		if (site->frames && strcmp(site->packed + FRAME_FIXED_BYTES, frame->function) != 0)
+			*ret_index = CT_SITE_UNKNOWN;
 		return 0;
 	}
 	memcpy(packed, &frame->line, sizeof(frame->line));

@@ -89,7 +89,7 @@ static int count_latency(struct ct_tree *tree, const struct ct_task *task, uint6
 {
 	const struct ct_ended *ended = task->context ? ct_ended_find(tree, task->context) : NULL;
 
-	if (!ended || !task->context_id || ended->reason == CT_REASON_FREED || ended->is_inferred)
+	if (!ended || ended->id != (uint32_t)task->context_id || ended->reason == CT_REASON_FREED || ended->is_inferred)
 		return 0;
 	if (ended->time_ns < task->start_ns || ended->time_ns > time_ns)
 		return 0;
