@@ -219,23 +219,29 @@ def run_ended_at_exit():
     need_bpf()
     program = build("./go_short")
     file, line = marked_line(SOURCES / "go_short" / "main.go", "lose")
-    with Agent("-f", "text", run=[program], command="run") as agent:
-        report = agent.finish(1)
-        report.expect(report["contexts"]["ended"]["parent"] == 200, "the root was to end all of them")
-        finding = report.expect_finding("leaked-timer", "main.lose", file, line)
-        report.expect(len(report["findings"]) == 1, "and nothing else")
-        report.expect((finding["count"], finding["live"]) == (200, 0), f"{finding['count']}, {finding['live']} live")
-        report.expect(finding["oldest_s"] >= 4, f"they lived for four seconds: {finding['oldest_s']}")
-        told = [text for text in agent.errors.all if "leaked-timer" in text]
-        # once, at the first proof: how many were proven by then is a matter of when memory was read
-        check(len(told) == 1 and f" main.lose {file}:{line}: " in told[0] and told[0].endswith(" so far"),
-              f"announced as {told}")
-        text = "\n".join(agent.output.finish())
-        check("200 made, none live" in text and "no leaks" not in text, f"the text report: {text}")
-    with Agent(run=[program, "right"], command="run") as agent:
-        report = agent.finish(0)
-        report.expect(report["contexts"]["ended"]["explicit"] == 201, "two hundred and the root")
-        report.expect(not report["findings"] and not report["undecided"], "the fixed twin is silent")
+    with tempfile.TemporaryDirectory() as directory:
+        end = pathlib.Path(directory, "end")
+        with Agent("-f", "text", run=[program, "-until", end], command="run") as agent:
+            told = agent.errors.wait("what was found", lambda text: "leaked-timer" in text, 60)
+            end.touch()
+            report = agent.finish(1)
+            report.expect(report["contexts"]["ended"]["parent"] == 200, "the root was to end all of them")
+            finding = report.expect_finding("leaked-timer", "main.lose", file, line)
+            report.expect(len(report["findings"]) == 1, "and nothing else")
+            report.expect((finding["count"], finding["live"]) == (200, 0), f"{finding['count']}, {finding['live']} live")
+            report.expect(finding["oldest_s"] >= 1, f"--min-age is a second: {finding['oldest_s']}")
+            # once, at the first proof: how many were proven by then is a matter of when memory was read
+            check(f" main.lose {file}:{line}: " in told and told.endswith(" so far"), f"announced as {told}")
+            check(sum("leaked-timer" in text for text in agent.errors.all) == 1, f"said {agent.errors.all}")
+            text = "\n".join(agent.output.finish())
+            check("200 made, none live" in text and "no leaks" not in text, f"the text report: {text}")
+            end.unlink()
+        with Agent(run=[program, "-until", end, "right"], command="run") as agent:
+            time.sleep(3)  # memory is read more than once, --min-age passes
+            end.touch()
+            report = agent.finish(0)
+            report.expect(report["contexts"]["ended"]["explicit"] == 201, "two hundred and the root")
+            report.expect(not report["findings"] and not report["undecided"], "the fixed twin is silent")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // go_short is a short program that loses 200 contexts under a root which it cancels at its very end, as programs do.
-// With the argument "right" it cancels each of them when its work is done.
+// With the argument "right" it cancels each of them when its work is done. It ends when the file named by -until is
+// there, so that a test can see first what it waits for.
 package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"runtime"
 	"time"
@@ -27,8 +29,10 @@ func finish(parent context.Context) context.Context {
 }
 
 func main() {
+	until := flag.String("until", "", "a `file` to wait for")
+	flag.Parse()
 	work := lose
-	if len(os.Args) > 1 && os.Args[1] == "right" {
+	if flag.Arg(0) == "right" {
 		work = finish
 	}
 	root, cancel := context.WithCancel(context.Background())
@@ -38,5 +42,10 @@ func main() {
 	}
 	runtime.GC() // two whole collections, so that nothing is left to be collected
 	runtime.GC()
-	time.Sleep(4 * time.Second)
+	for {
+		if _, err := os.Stat(*until); err == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
