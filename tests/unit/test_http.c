@@ -135,10 +135,16 @@ static void bodies_are_shared_counted_and_bounded(void **state)
 	ct_body_release(body);
 	assert_int_equal(all.bytes, 0);
 	assert_null(ct_body_new(&all, &none));
-	all.bytes = CT_BODIES_BYTES_MAX - 4;
-	ct_text_add(&text, "hello");
+	all.bytes = CT_BODIES_BYTES_MAX;
+	while (text.length <= CT_BODY_SMALL)
+		ct_text_add(&text, "hello");
 	assert_null(ct_body_new(&all, &text));
 	assert_null(text.data);
+	ct_text_add(&text, "a scrape");
+	body = ct_body_new(&all, &text);
+	assert_non_null(body);
+	ct_body_release(body);
+	assert_true(all.bytes == CT_BODIES_BYTES_MAX);
 	ct_body_release(NULL);
 }
 

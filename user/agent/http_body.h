@@ -9,8 +9,11 @@ struct ct_bodies {
 	size_t bytes;
 };
 
-/** Bodies that slow clients have not taken yet may need so much memory; then there is none for new ones. */
+/** Bodies that slow clients have not taken yet may need so much memory; then there is none for new large ones. */
 #define CT_BODIES_BYTES_MAX ((size_t)64 << 20)
+
+/** A small body is always taken: a scrape is one, and what it needs in all is bounded by the number of clients. */
+#define CT_BODY_SMALL ((size_t)256 << 10)
 
 /** One body. */
 struct ct_body {
@@ -19,7 +22,7 @@ struct ct_body {
 	unsigned int users;
 };
 
-/** Take over a text, with one reference. @return NULL when it failed, there is no memory, or too much is held already. */
+/** Take over a text, with one reference. @return NULL when it failed, there is no memory, or too much is held already for a large one. */
 struct ct_body *ct_body_new(struct ct_bodies *all, struct ct_text *text);
 
 /** One reference more. @return the body. */
