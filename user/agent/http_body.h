@@ -22,7 +22,10 @@ struct ct_body {
 	unsigned int users;
 };
 
-/** Take over a text, with one reference. @return NULL when it failed, there is no memory, or too much is held already for a large one. */
+/**
+ * Take over a text, with one reference.
+ * @return NULL when it failed, there is no memory, or too much is held already for a large one.
+ */
 struct ct_body *ct_body_new(struct ct_bodies *all, struct ct_text *text);
 
 /** One reference more. @return the body. */
@@ -31,5 +34,5 @@ struct ct_body *ct_body_keep(struct ct_body *body);
 /** One reference less; the last one frees. NULL is fine. */
 void ct_body_release(struct ct_body *body);
 
-/** Compress. @return the compressed text; `failed` when there is no memory. `breathe` is called every few milliseconds. */
+/** Compress, and `breathe` every few milliseconds. @return the compressed text; `failed` when there is no memory. */
 struct ct_text ct_body_gzip(const struct ct_text *text, void (*breathe)(void *opaque), void *opaque);

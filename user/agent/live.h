@@ -73,7 +73,10 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr);
 /** Take what has arrived. `live` as an opaque pointer; never from within itself. */
 void ct_live_drain(void *live);
 
-/** Judge now, into `findings`, and tell what is new. The next judgement is put off by what this one cost. @return 0 or -ENOMEM. */
+/**
+ * Judge now, into `findings`, and tell what is new. The next judgement is put off by what this one cost.
+ * @return 0 or -ENOMEM.
+ */
 int ct_live_judge(struct ct_live *live);
 
 /** Detach and release everything. */
