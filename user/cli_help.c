@@ -33,6 +33,7 @@ void ct_cli_help(void)
 	      "  ctxtrace run [options] -- CMD ARG...  start CMD traced from its first instruction\n"
 	      "  ctxtrace replay FILE [options]        the same report from a recording, without privilege\n"
 	      "  ctxtrace census -p PID [options]      no probe: the live contexts read from memory\n"
+	      "  ctxtrace diff A B [options]           two reports or recordings: new, gone, grown\n"
 	      "  ctxtrace check [-p PID]               what would be attached and why not (dry run)\n",
 	      stdout);
 	for (enum ct_option_group group = 0; group < CT_OPTION_END; group++) {
@@ -48,7 +49,8 @@ void ct_cli_help(void)
 	      "  ctxtrace -p $(pidof server) -d 30s        watch for half a minute\n"
 	      "  ctxtrace -p 4121 --why='main.*'           who cancels what main makes, as it happens\n"
 	      "  ctxtrace -p 4121 -d 5m --record leak.ctx  keep what was seen; ctxtrace replay leak.ctx --tree\n"
-	      "  ctxtrace run -f json=report.json -- ./server.test   in CI: status 1 when the test leaks\n",
+	      "  ctxtrace run -f json=report.json -- ./server.test   in CI: status 1 when the test leaks\n"
+	      "  ctxtrace diff before.json after.ctx       what is new, grown or gone\n",
 	      stdout);
 }
 
