@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SITE_FRAMES 4
+#define SITE_FRAMES 3 /* those that the fingerprint goes by */
 #define NAME_BYTES_SHOWN 200
 
 void ct_entries_done(struct ct_entries *entries)
@@ -98,43 +98,37 @@ struct ct_entry *ct_entries_find(const struct ct_entries *entries, uint64_t fing
 	return low < entries->count && entries->list[low].fingerprint == fingerprint ? &entries->list[low] : NULL;
 }
 
-/* The next frame that has a name: a bare address is another one in every build. */
-static bool next_named(const struct ct_site *site, uint32_t *cursor, struct ct_frame *ret_frame)
-{
-	while (site && ct_frame_next(site, cursor, ret_frame))
-		if (strncmp(ret_frame->function, "0x", 2) != 0)
-			return true;
-	return false;
-}
-
 static const struct ct_site *site_of(const struct ct_tree *tree, const struct ct_finding *finding)
 {
 	return finding->site == CT_SITE_UNKNOWN ? NULL : ct_tree_site(tree, finding->site);
 }
 
 /*
- * "main.(*Client).Call (client.go) < main.main": no lines, which change with every edit above them.
- * @return whether anything is known of it.
+ * "main.(*Client).Call (client.go) < main.main": no lines, which change with every edit above them, and no bare addresses,
+ * which change with every build. @return whether anything is known of it.
  */
 static bool add_site(struct ct_text *text, const struct ct_tree *tree, const struct ct_finding *finding)
 {
 	const struct ct_site *site = site_of(tree, finding);
 	struct ct_frame frame;
 	uint32_t cursor = 0;
-	int shown = 0;
+	bool is_known = false;
 
-	for (; shown < SITE_FRAMES && next_named(site, &cursor, &frame); shown++) {
-		ct_text_add(text, shown ? " < " : "");
-		ct_text_add_escaped(text, frame.function, NAME_BYTES_SHOWN);
-		if (shown || !*frame.file)
+	for (int i = 0; site && i < SITE_FRAMES && ct_frame_next(site, &cursor, &frame); i++) {
+		if (!strncmp(frame.function, "0x", 2))
 			continue;
-		ct_text_add(text, " (");
-		ct_text_add_escaped(text, ct_base_name(frame.file), NAME_BYTES_SHOWN);
-		ct_text_add(text, ")");
+		ct_text_add(text, is_known ? " < " : "");
+		ct_text_add_escaped(text, frame.function, NAME_BYTES_SHOWN);
+		if (!is_known && *frame.file) {
+			ct_text_add(text, " (");
+			ct_text_add_escaped(text, ct_base_name(frame.file), NAME_BYTES_SHOWN);
+			ct_text_add(text, ")");
+		}
+		is_known = true;
 	}
-	if (!shown)
+	if (!is_known)
 		ct_text_addf(text, "a place nobody saw (%s)", ct_context_kind_name(finding->context_kind));
-	return shown;
+	return is_known;
 }
 
 /* Where a finding was made, for telling places apart. */
@@ -164,12 +158,13 @@ static int count_places(struct ct_entries *entries, const struct ct_tree *tree, 
 		return -ENOMEM;
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct ct_finding *finding = &findings->list[i];
-		struct ct_frame frame = { .file = "" };
+		const struct ct_site *site = site_of(tree, finding);
+		struct ct_frame frame;
 		uint32_t cursor = 0;
 
-		if (!next_named(site_of(tree, finding), &cursor, &frame))
-			frame = (struct ct_frame){ .file = "" };
-		places[i] = (struct place){ finding->fingerprint, frame.line, frame.file };
+		places[i] = (struct place){ finding->fingerprint, 0, "" };
+		if (site && ct_frame_next(site, &cursor, &frame))
+			places[i] = (struct place){ finding->fingerprint, frame.line, frame.file };
 	}
 	qsort(places, findings->count, sizeof(*places), by_place);
 	for (size_t i = 0; i < findings->count; i++)
