@@ -43,8 +43,8 @@ void ct_cli_help(void)
 				print_row(&ct_option_rows[i]);
 	}
 	fputs("\nExit status, the first that applies: 2 wrong usage, unreadable input or unwritable output;\n"
-	      "3 cannot attach; `run`: CMD's own failure; 1 a finding named by --fail-on; 4 events lost under\n"
-	      "--strict; 0. Ctrl-C once: report and leave; twice: leave at once.\n\n"
+	      "3 cannot attach; `run`: CMD's own failure; 1 a finding named by --fail-on and not known by\n"
+	      "--baseline; 4 events lost under --strict; 0. Ctrl-C once: report and leave; twice: leave at once.\n\n"
 	      "Examples:\n"
 	      "  ctxtrace -p $(pidof server) -d 30s        watch for half a minute\n"
 	      "  ctxtrace -p 4121 --why='main.*'           who cancels what main makes, as it happens\n"
