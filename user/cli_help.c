@@ -23,7 +23,7 @@ static void print_row(const struct ct_option_row *row)
 	if (row->key < 256)
 		snprintf(letter, sizeof(letter), "-%c,", row->key);
 	snprintf(spelled, sizeof(spelled), "%s --%s%s%s", letter, row->name, gap, argument);
-	printf("  %-24s %s\n", spelled, row->help);
+	printf("  %-26s %s\n", spelled, row->help);
 }
 
 void ct_cli_help(void)
