@@ -154,13 +154,13 @@ static void replay_takes_a_file_and_options_on_both_sides(void **state)
 
 static void diff_takes_two_files(void **state)
 {
-	const struct ct_options *options = good("diff a -f json b --fail-on leak");
+	const struct ct_options *options = good("diff a -f json b --fail-on lost-cancel");
 
 	(void)state;
 	assert_int_equal(options->command, CT_COMMAND_DIFF);
 	assert_string_equal(options->input, "a");
 	assert_string_equal(options->other_input, "b");
-	assert_int_equal(options->fail_on, CT_FAIL_ON_LEAK);
+	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL);
 	assert_int_equal(good("diff a b")->fail_on, 0);
 	assert_int_equal(good("diff a b --min-age 2s --strict")->min_age_ns, 2 * CT_NSEC_PER_SEC);
 	bad("diff", "which two reports or recordings?");
