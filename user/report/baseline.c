@@ -84,7 +84,8 @@ static int take_head(FILE *file, const char *path, struct ct_error *reterr)
 	}
 	if (ferror(file))
 		return ct_error_set(reterr, -EIO, "cannot read the baseline %s: %s", path, strerror(errno));
-	ct_error_set(reterr, -EINVAL, "%s is no baseline of ctxtrace: it does not begin with \"%s\"", path, CT_BASELINE_HEAD);
+	ct_error_set(reterr, -EINVAL, "%s is no baseline of ctxtrace: it does not begin with \"" CT_BASELINE_HEAD "\"",
+		     path);
 	ct_error_hint(reterr, "--write-baseline makes one");
 	return -EINVAL;
 }
@@ -99,7 +100,8 @@ static int take_lines(struct ct_entries *entries, FILE *file, const char *path, 
 
 		rc = is_whole ? take_line(entries, line) : -EINVAL;
 		if (rc == -EINVAL) {
-			ct_error_set(reterr, rc, "%s, line %d: not KIND SEVERITY FINGERPRINT PLACES SITE", path, number);
+			ct_error_set(reterr, rc, "%s, line %d: not KIND SEVERITY FINGERPRINT PLACES SITE", path,
+				     number);
 			ct_error_hint(reterr, "take the line out, or make the file anew with --write-baseline");
 		} else if (rc) {
 			ct_error_set(reterr, rc, "%s, line %d: %s", path, number,

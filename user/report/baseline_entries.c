@@ -104,7 +104,7 @@ static const struct ct_site *site_of(const struct ct_tree *tree, const struct ct
 }
 
 /*
- * "main.(*Client).Call (client.go) < main.main": no lines, which change with every edit above them, and no bare addresses,
+ * "main.(*Client).Call (client.go) < main.main": no lines, which change with every edit above them, no bare addresses,
  * which change with every build. @return whether anything is known of it.
  */
 static bool add_site(struct ct_text *text, const struct ct_tree *tree, const struct ct_finding *finding)

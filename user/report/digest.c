@@ -36,12 +36,15 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct reading *reading,
 
 static int take(struct reading *reading, const json_t *object, const char *key, json_type type, json_t **ret)
 {
+	static const char *const names[] = { [JSON_OBJECT] = "object",
+					     [JSON_ARRAY] = "array",
+					     [JSON_STRING] = "string",
+					     [JSON_INTEGER] = "whole number" };
+
 	*ret = json_object_get(object, key);
 	if (*ret && json_typeof(*ret) == type)
 		return 0;
-	return refuse(reading, "no %s \"%s\"",
-		      type == JSON_OBJECT ? "object" : type == JSON_ARRAY ? "array" : type == JSON_STRING ? "string" : "number",
-		      key);
+	return refuse(reading, "no %s \"%s\"", names[type], key);
 }
 
 static int take_string(struct reading *reading, const json_t *object, const char *key, const char **ret)

@@ -47,7 +47,8 @@ void ct_text_add_baseline(const struct ct_snapshot *snapshot, struct ct_text *te
 	if (unseen) {
 		ct_text_add(text, "; ");
 		ct_text_add_grouped(text, unseen);
-		ct_text_addf(text, " of its %s not seen: what is fixed can be taken out", unseen == 1 ? "lines was" : "lines were");
+		ct_text_addf(text, " of its lines %s not seen: what is fixed can be taken out",
+			     unseen == 1 ? "was" : "were");
 	}
 	ct_text_add(text, "\n");
 	add_unseen(text, baseline, unseen);
