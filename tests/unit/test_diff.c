@@ -246,6 +246,22 @@ static void our_own_report_is_read(void **state)
 	tale_end(&tale);
 }
 
+/* A report with --tree may be nested as deep as a chain of contexts is long; what is no report may be so too. */
+static void depth_has_a_bound(void **state)
+{
+	struct ct_error error = CT_ERROR_INIT;
+	struct ct_digest digest = {0};
+	struct ct_text text = {0};
+
+	(void)state;
+	ct_text_add(&text, "{\"schema\":\"ctxtrace-report/1\",\"tree\":");
+	for (int i = 0; i < 3000; i++)
+		ct_text_add(&text, "[{\"children\":");
+	assert_int_equal(ct_digest_parse("deep", text.data, text.length, &digest, &error), -EBADMSG);
+	assert_non_null(strstr(error.hint, "leave --tree out"));
+	ct_text_done(&text);
+}
+
 /* Names of any length, and whatever is in them. */
 static void nothing_wraps_and_nothing_escapes(void **state)
 {
@@ -290,6 +306,7 @@ int main(void)
 		cmocka_unit_test(one_fingerprint_is_one_finding),
 		cmocka_unit_test(differences_of_the_targets_are_told),
 		cmocka_unit_test(our_own_report_is_read),
+		cmocka_unit_test(depth_has_a_bound),
 		cmocka_unit_test(nothing_wraps_and_nothing_escapes),
 	};
 

@@ -36,7 +36,8 @@ static int read_file(const char *path, struct ct_text *text, struct ct_error *re
 	if (text->failed)
 		return ct_error_set(reterr, -ENOMEM, "no memory to read %s", path);
 	if (text->length > REPORT_BYTES_MAX && text->data[0] != '\x1f')
-		return ct_error_set(reterr, -E2BIG, "%s is larger than any report (%d MiB)", path, REPORT_BYTES_MAX >> 20);
+		return ct_error_set(reterr, -E2BIG, "%s has more than %d MiB: too much for a report without --tree", path,
+				    REPORT_BYTES_MAX >> 20);
 	if (text->length)
 		return 0;
 	ct_error_set(reterr, -EBADMSG, "%s is empty", path);

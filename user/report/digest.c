@@ -268,8 +268,12 @@ int ct_digest_parse(const char *name, const char *bytes, size_t length, struct c
 	int rc;
 
 	digest.document = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
-	if (!digest.document)
-		return refuse(&reading, "line %d: %s", error.line, error.text);
+	if (!digest.document) {
+		rc = refuse(&reading, "line %d: %s", error.line, error.text);
+		if (json_error_code(&error) == json_error_stack_overflow)
+			ct_error_hint(reterr, "contexts that are very deep below each other cannot be read: leave --tree out");
+		return rc;
+	}
 	rc = take_schema(&reading, &digest) ?: take_target(&reading, &digest) ?: take_window(&reading, &digest) ?:
 	     take_findings(&reading, &digest) ?: take_undecided(&reading, &digest);
 	if (rc)
