@@ -17,6 +17,7 @@ static const struct {
 	{ "run", CT_COMMAND_RUN },
 	{ "replay", CT_COMMAND_REPLAY },
 	{ "census", CT_COMMAND_CENSUS },
+	{ "diff", CT_COMMAND_DIFF },
 	{ "check", CT_COMMAND_CHECK },
 };
 
@@ -95,17 +96,29 @@ static int parse_options(int argc, char **argv, struct ct_options *options, stru
 	return rc;
 }
 
+/* @return where the next file to be read goes, or NULL when there is none to be given. */
+static const char **next_input(struct ct_options *options)
+{
+	bool is_diff = options->command == CT_COMMAND_DIFF;
+
+	if (!options->input && (is_diff || options->command == CT_COMMAND_REPLAY))
+		return &options->input;
+	return is_diff && !options->other_input ? &options->other_input : NULL;
+}
+
 /* What is left after the options of one pass. */
 static int take_operands(int argc, char **argv, struct ct_options *options, struct ct_error *reterr)
 {
+	const char **next;
+
 	if (options->command == CT_COMMAND_RUN) {
 		options->command_argv = argv + optind;
 		if (optind == argc)
 			return ct_error_set(reterr, -EINVAL, "`run` needs a command: ctxtrace run [options] -- CMD ARG...");
 		return 0;
 	}
-	if (options->command == CT_COMMAND_REPLAY && optind < argc && !options->input) {
-		options->input = argv[optind++];
+	if (optind < argc && (next = next_input(options))) {
+		*next = argv[optind++];
 		return parse_options(argc, argv, options, reterr) ?: take_operands(argc, argv, options, reterr);
 	}
 	if (optind < argc)
@@ -133,7 +146,11 @@ static int check_places(struct ct_options *options, struct ct_error *reterr)
 						    request->file ? request->file : "standard output");
 		if (options->record && is_same_place(request->file, options->record))
 			return ct_error_set(reterr, -EINVAL, "%s cannot be both report and recording", options->record);
+		if (options->write_baseline && is_same_place(request->file, options->write_baseline))
+			return ct_error_set(reterr, -EINVAL, "%s cannot be both report and baseline", options->write_baseline);
 	}
+	if (options->record && is_same_place(options->record, options->write_baseline))
+		return ct_error_set(reterr, -EINVAL, "%s cannot be both recording and baseline", options->record);
 	return 0;
 }
 
@@ -149,6 +166,12 @@ static int check_complete(struct ct_options *options, struct ct_error *reterr)
 		return ct_error_set(reterr, -EINVAL, "--stop reads once, --watch again and again: one of them");
 	if (options->command == CT_COMMAND_REPLAY && !options->input)
 		return ct_error_set(reterr, -EINVAL, "which recording? ctxtrace replay FILE");
+	if (options->command == CT_COMMAND_DIFF && !options->other_input)
+		return ct_error_set(reterr, -EINVAL, "which two reports or recordings? ctxtrace diff A B");
+	for (unsigned int i = 0; options->command == CT_COMMAND_DIFF && i < options->outputs_count; i++)
+		if (strcmp(options->outputs[i].format, "text") && strcmp(options->outputs[i].format, "json"))
+			return ct_error_set(reterr, -EINVAL, "`diff` is told as text or json, not as %s",
+					    options->outputs[i].format);
 	if (!options->outputs_count)
 		options->outputs[options->outputs_count++].format = "text";
 	return check_places(options, reterr);
@@ -171,7 +194,7 @@ static void set_defaults(struct ct_options *options, enum ct_command command)
 {
 	*options = (struct ct_options){
 		.command = command,
-		.min_age_ns = (command == CT_COMMAND_WATCH || command == CT_COMMAND_REPLAY ? 10 : 1) * CT_NSEC_PER_SEC,
+		.min_age_ns = (command == CT_COMMAND_RUN || command == CT_COMMAND_CENSUS ? 1 : 10) * CT_NSEC_PER_SEC,
 		.grace_ns = CT_NSEC_PER_SEC,
 		.budget_ns = 300 * CT_NSEC_PER_SEC,
 		.max_contexts = 4000000,

@@ -17,6 +17,7 @@ enum ct_command {
 	CT_COMMAND_RUN,
 	CT_COMMAND_REPLAY,
 	CT_COMMAND_CENSUS,
+	CT_COMMAND_DIFF,
 	CT_COMMAND_CHECK,
 	CT_COMMAND_HELP,
 	CT_COMMAND_VERSION,
@@ -42,7 +43,8 @@ struct ct_options {
 	enum ct_command command;
 	pid_t pid;		 /**< 0: none given. */
 	char **command_argv;	 /**< `run`: CMD ARG... NULL. */
-	const char *input;	 /**< `replay`: the recording. */
+	const char *input;	 /**< `replay`: the recording; `diff`: A. */
+	const char *other_input; /**< `diff`: B. */
 	uint64_t duration_ns;	 /**< 0: until a signal or the target's exit. */
 	uint64_t watch_ns;	 /**< `census`: read again so often; 0: one census. */
 	uint64_t min_age_ns;
@@ -53,6 +55,8 @@ struct ct_options {
 	const char *output;
 	const char *record;
 	const char *suppress;
+	const char *baseline;	    /**< Findings that are known: they do not fail. */
+	const char *write_baseline; /**< Where what is found is written as known. */
 	const char *request_sites[CT_REQUEST_SITES_MAX]; /**< Functions that make the contexts of requests. */
 	unsigned int request_sites_count;
 	uint32_t fail_on; /**< Bit per finding kind, CT_FAIL_ON_LEAK, CT_FAIL_ON_ANY; 0 never fail. */

@@ -23,7 +23,7 @@ static void print_row(const struct ct_option_row *row)
 	if (row->key < 256)
 		snprintf(letter, sizeof(letter), "-%c,", row->key);
 	snprintf(spelled, sizeof(spelled), "%s --%s%s%s", letter, row->name, gap, argument);
-	printf("  %-24s %s\n", spelled, row->help);
+	printf("  %-26s %s\n", spelled, row->help);
 }
 
 void ct_cli_help(void)
@@ -33,6 +33,7 @@ void ct_cli_help(void)
 	      "  ctxtrace run [options] -- CMD ARG...  start CMD traced from its first instruction\n"
 	      "  ctxtrace replay FILE [options]        the same report from a recording, without privilege\n"
 	      "  ctxtrace census -p PID [options]      no probe: the live contexts read from memory\n"
+	      "  ctxtrace diff A B [options]           two reports or recordings: new, gone, grown\n"
 	      "  ctxtrace check [-p PID]               what would be attached and why not (dry run)\n",
 	      stdout);
 	for (enum ct_option_group group = 0; group < CT_OPTION_END; group++) {
@@ -42,13 +43,14 @@ void ct_cli_help(void)
 				print_row(&ct_option_rows[i]);
 	}
 	fputs("\nExit status, the first that applies: 2 wrong usage, unreadable input or unwritable output;\n"
-	      "3 cannot attach; `run`: CMD's own failure; 1 a finding named by --fail-on; 4 events lost under\n"
-	      "--strict; 0. Ctrl-C once: report and leave; twice: leave at once.\n\n"
+	      "3 cannot attach; `run`: CMD's own failure; 1 a finding named by --fail-on and not known by\n"
+	      "--baseline; 4 events lost under --strict; 0. Ctrl-C once: report and leave; twice: leave at once.\n\n"
 	      "Examples:\n"
 	      "  ctxtrace -p $(pidof server) -d 30s        watch for half a minute\n"
 	      "  ctxtrace -p 4121 --why='main.*'           who cancels what main makes, as it happens\n"
 	      "  ctxtrace -p 4121 -d 5m --record leak.ctx  keep what was seen; ctxtrace replay leak.ctx --tree\n"
-	      "  ctxtrace run -f json=report.json -- ./server.test   in CI: status 1 when the test leaks\n",
+	      "  ctxtrace run -f json=report.json -- ./server.test   in CI: status 1 when the test leaks\n"
+	      "  ctxtrace diff before.json after.ctx       what is new, grown or gone\n",
 	      stdout);
 }
 

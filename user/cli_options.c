@@ -9,7 +9,8 @@
 #define LIVE (CT_COMMAND_BIT(CT_COMMAND_WATCH) | CT_COMMAND_BIT(CT_COMMAND_RUN))
 #define CENSUS CT_COMMAND_BIT(CT_COMMAND_CENSUS)
 #define JUDGING (LIVE | CENSUS | CT_COMMAND_BIT(CT_COMMAND_REPLAY))
-#define EVERYWHERE (JUDGING | CT_COMMAND_BIT(CT_COMMAND_CHECK))
+#define DIFF CT_COMMAND_BIT(CT_COMMAND_DIFF)
+#define EVERYWHERE (JUDGING | DIFF | CT_COMMAND_BIT(CT_COMMAND_CHECK))
 
 static int set_pid(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
@@ -85,6 +86,20 @@ static int set_metrics(struct ct_options *options, const char *value, struct ct_
 {
 	(void)reterr;
 	options->metrics = value;
+	return 0;
+}
+
+static int set_baseline(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	(void)reterr;
+	options->baseline = value;
+	return 0;
+}
+
+static int set_write_baseline(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	(void)reterr;
+	options->write_baseline = value;
 	return 0;
 }
 
@@ -168,9 +183,9 @@ const struct ct_option_row ct_option_rows[] = {
 	  "`census`: read again every T (\"10s\") and show what grows" },
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
-	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING, set_format,
+	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING | DIFF, set_format,
 	  "text (default) or json; repeatable, F=FILE writes to FILE" },
-	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
+	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING | DIFF, set_output,
 	  "where the report goes; default standard output" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
 	  "keep the event stream, census: memory too; `replay FILE` tells it again" },
@@ -179,19 +194,23 @@ const struct ct_option_row ct_option_rows[] = {
 	  "print each cancellation: what, by whom, along which chain" },
 	{ CT_OPTION_REPORT, 276, "metrics", "ADDR", LIVE, set_metrics,
 	  "serve Prometheus metrics over HTTP; \"9435\" means 127.0.0.1:9435" },
-	{ CT_OPTION_RULES, 259, "min-age", "T", JUDGING & ~CENSUS, set_min_age,
+	{ CT_OPTION_RULES, 259, "min-age", "T", (JUDGING & ~CENSUS) | DIFF, set_min_age,
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },
-	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING & ~CENSUS, set_grace,
+	{ CT_OPTION_RULES, 260, "grace", "T", (JUDGING & ~CENSUS) | DIFF, set_grace,
 	  "how long work may go on after its request ended (1s)" },
 	{ CT_OPTION_RULES, 275, "request-site", "FUNC", LIVE, set_request_site,
 	  "contexts made by FUNC are those of requests; repeatable" },
 	{ CT_OPTION_RULES, 258, "suppress", "FILE", JUDGING, set_suppress,
 	  "findings to leave out, one per line: KIND PATTERN-on-function" },
-	{ CT_OPTION_STATUS, 257, "fail-on", "KINDS", JUDGING, set_fail_on,
+	{ CT_OPTION_STATUS, 257, "fail-on", "KINDS", JUDGING | DIFF, set_fail_on,
 	  "exit 1 when a finding of these kinds (or leak, any) is confirmed" },
+	{ CT_OPTION_STATUS, 290, "baseline", "FILE", JUDGING, set_baseline,
+	  "findings in FILE are known: told as such, and no failure" },
+	{ CT_OPTION_STATUS, 291, "write-baseline", "FILE", JUDGING, set_write_baseline,
+	  "write what is found to FILE as known; with --baseline: add it" },
 	{ CT_OPTION_STATUS, 266, "exit-code", "N", CT_COMMAND_BIT(CT_COMMAND_RUN), set_exit_code,
 	  "status for findings under `run` (1)" },
-	{ CT_OPTION_STATUS, 265, "strict", NULL, JUDGING, set_is_strict, "exit 4 when events were lost" },
+	{ CT_OPTION_STATUS, 265, "strict", NULL, JUDGING | DIFF, set_is_strict, "exit 4 when events were lost" },
 	{ CT_OPTION_TALK, 'v', "verbose", NULL, EVERYWHERE, set_is_verbose, "say more on standard error" },
 	{ CT_OPTION_TALK, 'q', "quiet", NULL, EVERYWHERE, set_is_quiet, "say nothing on standard error but errors" },
 	{ CT_OPTION_TALK, 267, "version", NULL, EVERYWHERE, set_version, "print the version" },

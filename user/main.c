@@ -43,6 +43,8 @@ int main(int argc, char **argv)
 		return ct_agent_replay(&options);
 	case CT_COMMAND_CENSUS:
 		return ct_agent_census(&options);
+	case CT_COMMAND_DIFF:
+		return ct_agent_diff(&options);
 	case CT_COMMAND_CHECK:
 		return ct_agent_check(&options);
 	}

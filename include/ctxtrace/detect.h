@@ -38,6 +38,9 @@ enum ct_severity { CT_SEVERITY_HINT, CT_SEVERITY_WARNING, CT_SEVERITY_LEAK };
 /** `confirmed` is proven; `suspected` only when evidence was weakened, and for orphaned contexts. */
 enum ct_confidence { CT_CONFIDENCE_SUSPECTED, CT_CONFIDENCE_CONFIRMED };
 
+/** What --baseline says of a finding. `worse`: known, but not as severe, or not at so many places. */
+enum ct_baseline_mark { CT_BASELINE_NONE, CT_BASELINE_KNOWN, CT_BASELINE_NEW, CT_BASELINE_WORSE, CT_BASELINE_END };
+
 /** Examples carried by a finding. */
 #define CT_EXAMPLES_MAX 3
 
@@ -73,6 +76,7 @@ struct ct_finding {
 	char evidence[CT_SENTENCE_BYTES]; /**< Which rule, which times. One sentence. */
 	char advice[CT_SENTENCE_BYTES];	  /**< What to do. One sentence. */
 	uint64_t fingerprint; /**< Kind and function names; stable across runs and rebuilds. */
+	enum ct_baseline_mark baseline; /**< CT_BASELINE_NONE: none was given. No detector sets it. */
 };
 
 /** Old and uncancelled, but the proof is not in yet. */
@@ -128,6 +132,9 @@ bool ct_finding_kind_from_name(const char *name, enum ct_finding_kind *ret_kind)
 
 /** @return "hint", "warning" or "leak". */
 const char *ct_severity_name(enum ct_severity severity);
+
+/** @return "known", "new" or "worse"; NULL without a baseline. */
+const char *ct_baseline_mark_name(enum ct_baseline_mark mark);
 
 /** @return "suspected" or "confirmed". */
 const char *ct_confidence_name(enum ct_confidence confidence);

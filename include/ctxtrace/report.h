@@ -13,12 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ct_baseline;
 struct ct_text;
 
 /** What is to be reported. Everything is borrowed. */
 struct ct_snapshot {
 	const struct ct_tree *tree;
 	const struct ct_findings *findings;
+	const struct ct_baseline *baseline; /**< What the findings are marked by; NULL: none was given. */
 	uint64_t now_ns;     /**< Time of the judgement, on the stream's clock. */
 	uint64_t min_age_ns; /**< As chosen by the user, for messages. */
 	bool with_tree;	     /**< Add the live tree. */

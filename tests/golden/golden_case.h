@@ -11,7 +11,7 @@
  *	#! with tree            as --tree
  *	#! repeat N ... #! end  see golden_stream.h
  *
- * `suppress.txt`, when it is there, is what --suppress would be given.
+ * `suppress.txt` and `baseline.txt`, when they are there, are what --suppress and --baseline would be given.
  */
 #pragma once
 

@@ -14,6 +14,7 @@
 #include "golden_stream.h"
 
 #include "ctxtrace/report.h"
+#include "report/baseline.h"
 #include "report/suppress.h"
 
 #include <errno.h>
@@ -40,12 +41,14 @@ static const struct {
 struct playing {
 	struct ct_tree *tree;
 	struct ct_findings findings;
+	struct ct_baseline *baseline;
 	struct ct_text texts[EXPECTATIONS];
 };
 
 static void playing_done(struct playing *playing)
 {
 	ct_findings_done(&playing->findings);
+	ct_baseline_free(playing->baseline);
 	ct_tree_free(playing->tree);
 	for (size_t i = 0; i < EXPECTATIONS; i++)
 		ct_text_done(&playing->texts[i]);
@@ -72,6 +75,25 @@ static int load_suppressions(const struct golden_case *golden, struct ct_suppres
 	return rc;
 }
 
+/* As --baseline does it. */
+static int mark(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
+{
+	struct ct_text path = { 0 }, text = { 0 };
+	int rc = golden_read(golden, "baseline.txt", &text);
+
+	if (!rc) {
+		ct_text_addf(&path, "%s/baseline.txt", golden->directory);
+		rc = path.failed ? -ENOMEM : ct_baseline_load(path.data, &playing->baseline, reterr);
+		if (!rc)
+			rc = ct_baseline_mark(playing->baseline, playing->tree, &playing->findings);
+	} else if (rc == -ENOENT) {
+		rc = 0;
+	}
+	ct_text_done(&path);
+	ct_text_done(&text);
+	return rc;
+}
+
 static int judge(const struct golden_case *golden, struct playing *playing, struct ct_error *reterr)
 {
 	struct ct_suppressions *suppressions = NULL;
@@ -86,7 +108,7 @@ static int judge(const struct golden_case *golden, struct playing *playing, stru
 				   &playing->findings);
 	}
 	ct_suppressions_free(suppressions);
-	return rc;
+	return rc ?: mark(golden, playing, reterr);
 }
 
 static int render_report(const struct golden_case *golden, const struct playing *playing, const char *format,
@@ -95,6 +117,7 @@ static int render_report(const struct golden_case *golden, const struct playing 
 	const struct ct_snapshot snapshot = {
 		.tree = playing->tree,
 		.findings = &playing->findings,
+		.baseline = playing->baseline,
 		.now_ns = ct_tree_window(playing->tree)->now_ns,
 		.min_age_ns = golden->min_age_ns,
 		.with_tree = golden->with_tree,

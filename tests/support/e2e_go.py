@@ -71,14 +71,14 @@ def run_go(arguments, version=DEFAULT, directory=SOURCES):
     return done.stderr
 
 
-def build_test(package, version=DEFAULT):
+def build_test(package, version=DEFAULT, tags=""):
     """A package's test binary, as `go test -c` makes it. @return its path."""
     directory = (SOURCES / package).resolve()
-    out = cache() / f"{directory.name}-{version}-{_fingerprint(directory, version)}.test"
+    out = cache() / f"{directory.name}-{version}-{_fingerprint(directory, version, tags)}.test"
     with open(str(out) + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():
-            run_go(["test", "-c", "-o", str(out) + ".new", package], version)
+            run_go(["test", "-c", "-tags", tags, "-o", str(out) + ".new", package], version)
             os.replace(str(out) + ".new", out)
     return out
 

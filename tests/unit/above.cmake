@@ -3,7 +3,7 @@
 ctxtrace_unit(recording ctxtrace_probe)
 ctxtrace_unit(probe_point ctxtrace_probe)
 ctxtrace_unit(request_sites ctxtrace_probe)
-foreach(part report_text report_json report_tree metrics suppress)
+foreach(part report_text report_json report_tree metrics suppress baseline diff)
   ctxtrace_unit(${part} ctxtrace_report)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()

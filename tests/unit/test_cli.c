@@ -152,6 +152,38 @@ static void replay_takes_a_file_and_options_on_both_sides(void **state)
 	bad("replay a --no-goroutines", "has no meaning");
 }
 
+static void diff_takes_two_files(void **state)
+{
+	const struct ct_options *options = good("diff a -f json b --fail-on lost-cancel");
+
+	(void)state;
+	assert_int_equal(options->command, CT_COMMAND_DIFF);
+	assert_string_equal(options->input, "a");
+	assert_string_equal(options->other_input, "b");
+	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL);
+	assert_int_equal(good("diff a b")->fail_on, 0);
+	assert_int_equal(good("diff a b --min-age 2s --strict")->min_age_ns, 2 * CT_NSEC_PER_SEC);
+	bad("diff", "which two reports or recordings?");
+	bad("diff a", "which two reports or recordings?");
+	bad("diff a b c", "\"c\" was not understood");
+	bad("diff a b --baseline c", "--baseline has no meaning for `ctxtrace diff`");
+	bad("diff a b -p 7", "--pid has no meaning");
+}
+
+static void a_baseline_has_a_place_of_its_own(void **state)
+{
+	const struct ct_options *options = good("run --baseline k --write-baseline k -- ls");
+
+	(void)state;
+	assert_string_equal(options->baseline, "k");
+	assert_string_equal(options->write_baseline, "k");
+	assert_string_equal(good("replay rec --baseline k")->baseline, "k");
+	assert_string_equal(good("census -p 7 --write-baseline k")->write_baseline, "k");
+	bad("-p 7 --write-baseline k -o k", "k cannot be both report and baseline");
+	bad("-p 7 --write-baseline k --record k", "k cannot be both recording and baseline");
+	bad("-p 7 --baseline", "--baseline needs a value");
+}
+
 static void check_may_have_a_process(void **state)
 {
 	(void)state;
@@ -309,7 +341,7 @@ static void fail_on_takes_kinds(void **state)
 static void help_is_the_table(void **state)
 {
 	static const char *const names[] = {"--pid PID",	"--duration T",	   "--format F",      "--output FILE", "--watch T",
-					    "--record FILE",	"--fail-on KINDS", "--suppress FILE", "--min-age T",
+					    "--record FILE",	"--fail-on KINDS", "--suppress FILE", "--baseline FILE", "--write-baseline FILE", "--min-age T",
 					    "--grace T",	"--tree",	   "--why[=PATTERN]", "--no-goroutines",
 					    "--max-contexts N", "--strict",	   "--exit-code N",   "--verbose",
 					    "--quiet",		"--version",	   "--help"};
@@ -343,6 +375,8 @@ int main(void)
 		cmocka_unit_test(every_option_sets_its_field),
 		cmocka_unit_test(run_takes_a_command),
 		cmocka_unit_test(replay_takes_a_file_and_options_on_both_sides),
+		cmocka_unit_test(diff_takes_two_files),
+		cmocka_unit_test(a_baseline_has_a_place_of_its_own),
 		cmocka_unit_test(check_may_have_a_process),
 		cmocka_unit_test(a_census_may_go_on),
 		cmocka_unit_test(help_and_version_need_nothing_else),

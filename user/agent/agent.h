@@ -21,5 +21,8 @@ int ct_agent_replay(const struct ct_options *options);
 /** `ctxtrace census -p PID` */
 int ct_agent_census(const struct ct_options *options);
 
+/** `ctxtrace diff A B` */
+int ct_agent_diff(const struct ct_options *options);
+
 /** `ctxtrace check [-p PID]` */
 int ct_agent_check(const struct ct_options *options);

@@ -63,22 +63,39 @@ static const struct ct_reporter *reporter_named(const char *name)
 	return NULL;
 }
 
-static int write_one(int fd, const struct ct_output_request *request, const struct ct_snapshot *snapshot,
-		     struct ct_error *reterr)
+int ct_write_whole(int fd, const struct ct_text *text)
 {
-	const char *place = request->file ? request->file : "standard output";
-	const struct ct_reporter *reporter = reporter_named(request->format);
+	if (text->failed)
+		return -ENOMEM;
+	if (ftruncate(fd, 0) && errno != EINVAL) // a pipe or device cannot be cut
+		return -errno;
+	return write_all(fd, text->data, text->length);
+}
+
+int ct_outputs_put(struct ct_outputs *outputs, unsigned int which, const struct ct_options *options,
+		   const struct ct_text *text, struct ct_error *reterr)
+{
+	const char *file = options->outputs[which].file;
+	int fd = outputs->fds[which], rc = text->failed ? -ENOMEM : 0;
+
+	if (!rc) // what standard output is appended to is not ours to cut
+		rc = file ? ct_write_whole(fd, text) : write_all(fd, text->data, text->length);
+	return rc ? ct_error_set(reterr, rc, "cannot write the report to %s: %s", file ? file : "standard output",
+				 strerror(-rc)) :
+		    0;
+}
+
+static int write_one(struct ct_outputs *outputs, unsigned int which, const struct ct_options *options,
+		     const struct ct_snapshot *snapshot, struct ct_error *reterr)
+{
+	const struct ct_reporter *reporter = reporter_named(options->outputs[which].format);
 	struct ct_text text = { 0 };
 	int rc = reporter ? reporter->write(snapshot, &text) : -ENOENT;
 
-	if (!rc && text.failed)
-		rc = -ENOMEM;
-	if (!rc && request->file && ftruncate(fd, 0) && errno != EINVAL) // a pipe or device cannot be cut
-		rc = -errno;
-	if (!rc)
-		rc = write_all(fd, text.data, text.length);
+	text.failed |= rc != 0;
+	rc = ct_outputs_put(outputs, which, options, &text, reterr);
 	ct_text_done(&text);
-	return rc ? ct_error_set(reterr, rc, "cannot write the report to %s: %s", place, strerror(-rc)) : 0;
+	return rc;
 }
 
 static bool wants_colour(int fd)
@@ -99,14 +116,41 @@ int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipel
 		struct ct_snapshot snapshot = {
 			.tree = pipeline->tree,
 			.findings = findings,
+			.baseline = pipeline->baseline,
 			.now_ns = ct_tree_window(pipeline->tree)->now_ns,
 			.min_age_ns = pipeline->min_age_ns,
 			.with_tree = options->with_tree,
 			.with_colour = wants_colour(outputs->fds[i]),
 		};
-		rc = write_one(outputs->fds[i], &options->outputs[i], &snapshot, reterr);
+		rc = write_one(outputs, i, options, &snapshot, reterr);
 	}
 	return rc;
+}
+
+static int finish_recording(struct ct_pipeline *pipeline, struct ct_error *reterr)
+{
+	int rc;
+
+	if (!pipeline->recorder)
+		return 0;
+	rc = pipeline->record_error ?: ct_recorder_finish(pipeline->recorder);
+	return rc ? ct_error_set(reterr, rc, "cannot write the recording %s: %s", pipeline->options->record, strerror(-rc)) :
+		    0;
+}
+
+static int write_baseline(struct ct_pipeline *pipeline, const struct ct_findings *findings, struct ct_error *reterr)
+{
+	struct ct_text text = { 0 };
+	int rc;
+
+	if (!pipeline->accepts)
+		return 0;
+	rc = ct_baseline_render(pipeline->baseline, pipeline->tree, findings, &text) ?:
+	     ct_baseline_file_write(pipeline->accepts, &text);
+	ct_text_done(&text);
+	return rc ? ct_error_set(reterr, rc, "cannot write the baseline %s: %s", pipeline->options->write_baseline,
+				 strerror(-rc)) :
+		    0;
 }
 
 int ct_conclude(struct ct_pipeline *pipeline, struct ct_outputs *outputs)
@@ -120,12 +164,8 @@ int ct_conclude(struct ct_pipeline *pipeline, struct ct_outputs *outputs)
 		ct_error_set(&error, rc, "no memory to judge what was seen");
 	else
 		rc = ct_outputs_write(outputs, pipeline, &findings, &error);
-	if (!rc && pipeline->recorder) {
-		rc = pipeline->record_error ?: ct_recorder_finish(pipeline->recorder);
-		if (rc)
-			ct_error_set(&error, rc, "cannot write the recording %s: %s", pipeline->options->record,
-				     strerror(-rc));
-	}
+	if (!rc)
+		rc = finish_recording(pipeline, &error) ?: write_baseline(pipeline, &findings, &error);
 	if (rc) {
 		ct_complain(&error);
 		status = CT_STATUS_USAGE;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "agent/pipeline.h"
+#include "base/text.h"
 #include "cli.h"
 
 /** Open descriptors, one per wanted format. */
@@ -20,6 +21,13 @@ int ct_outputs_open(struct ct_outputs *outputs, const struct ct_options *options
 /** Render and write every wanted format. @return 0 or negative errno, told in reterr. */
 int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipeline, const struct ct_findings *findings,
 		     struct ct_error *reterr);
+
+/** Write one rendering where the options want it. @return 0 or negative errno, told in reterr. */
+int ct_outputs_put(struct ct_outputs *outputs, unsigned int which, const struct ct_options *options,
+		   const struct ct_text *text, struct ct_error *reterr);
+
+/** Replace what a file holds, or add to a pipe or device. @return 0 or negative errno. */
+int ct_write_whole(int fd, const struct ct_text *text);
 
 /** Close them. */
 void ct_outputs_done(struct ct_outputs *outputs);

@@ -25,6 +25,7 @@ static struct ct_snapshot snapshot_of(const struct ct_live *live)
 	return (struct ct_snapshot){
 		.tree = live->pipeline->tree,
 		.findings = &live->findings,
+		.baseline = live->pipeline->baseline,
 		.now_ns = ct_tree_window(live->pipeline->tree)->now_ns,
 		.min_age_ns = live->pipeline->min_age_ns,
 	};

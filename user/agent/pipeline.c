@@ -22,6 +22,10 @@ int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *opti
 		rc = ct_suppressions_load(options->suppress, &pipeline->suppress, reterr);
 	if (!rc && options->record)
 		rc = ct_recorder_open(options->record, options->command == CT_COMMAND_CENSUS, &pipeline->recorder, reterr);
+	if (!rc && options->baseline)
+		rc = ct_baseline_load(options->baseline, &pipeline->baseline, reterr);
+	if (!rc && options->write_baseline) // it may be the one that was read just now
+		rc = ct_baseline_file_open(options->write_baseline, &pipeline->accepts, reterr);
 	if (rc)
 		goto fail;
 	pipeline->tree = ct_tree_new(&ct_allocator_libc, &caps);
@@ -38,6 +42,8 @@ void ct_pipeline_done(struct ct_pipeline *pipeline)
 	ct_tree_free(pipeline->tree);
 	ct_recorder_free(pipeline->recorder);
 	ct_suppressions_free(pipeline->suppress);
+	ct_baseline_free(pipeline->baseline);
+	ct_baseline_file_free(pipeline->accepts);
 	*pipeline = (struct ct_pipeline){ 0 };
 }
 
@@ -95,22 +101,34 @@ int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *re
 		.opaque = pipeline->suppress,
 	};
 	uint64_t now_ns = ct_tree_window(pipeline->tree)->now_ns;
+	struct ct_findings findings = { 0 };
+	int rc = ct_detect_run(pipeline->tree, now_ns, &rules, &ct_allocator_libc, &findings);
 
-	return ct_detect_run(pipeline->tree, now_ns, &rules, &ct_allocator_libc, ret_findings);
+	if (!rc && pipeline->baseline)
+		rc = ct_baseline_mark(pipeline->baseline, pipeline->tree, &findings);
+	if (rc)
+		ct_findings_done(&findings);
+	else
+		*ret_findings = findings;
+	return rc;
+}
+
+bool ct_fail_on_names(uint32_t fail_on, enum ct_finding_kind kind, enum ct_severity severity, enum ct_confidence confidence)
+{
+	if (confidence != CT_CONFIDENCE_CONFIRMED)
+		return false;
+	if (fail_on & (CT_FAIL_ON_ANY | 1u << kind))
+		return true;
+	return fail_on & CT_FAIL_ON_LEAK && severity == CT_SEVERITY_LEAK;
 }
 
 bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings)
 {
-	uint32_t wanted = pipeline->options->fail_on;
-
-	for (size_t i = 0; i < findings->count; i++) {
+	for (size_t i = 0; i < findings->count && !pipeline->accepts; i++) {
 		const struct ct_finding *finding = &findings->list[i];
 
-		if (finding->confidence != CT_CONFIDENCE_CONFIRMED)
-			continue;
-		if (wanted & (CT_FAIL_ON_ANY | 1u << finding->kind))
-			return true;
-		if (wanted & CT_FAIL_ON_LEAK && finding->severity == CT_SEVERITY_LEAK)
+		if (finding->baseline != CT_BASELINE_KNOWN &&
+		    ct_fail_on_names(pipeline->options->fail_on, finding->kind, finding->severity, finding->confidence))
 			return true;
 	}
 	return false;

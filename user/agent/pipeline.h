@@ -5,12 +5,14 @@
  */
 #pragma once
 
+#include "agent/baseline_file.h"
 #include "agent/ended_list.h"
 #include "agent/why.h"
 #include "cli.h"
 #include "ctxtrace/detect.h"
 #include "ctxtrace/source.h"
 #include "ctxtrace/tree.h"
+#include "report/baseline.h"
 #include "report/suppress.h"
 #include "source/recorder.h"
 
@@ -22,6 +24,8 @@ struct ct_pipeline {
 	struct ct_tree *tree;
 	struct ct_recorder *recorder;	  /**< NULL: nothing is recorded. */
 	struct ct_suppressions *suppress; /**< NULL: nothing is left out. */
+	struct ct_baseline *baseline;	  /**< NULL: nothing is known. */
+	struct ct_baseline_file *accepts; /**< NULL: no baseline is written. */
 	struct ct_ended_list *ended;	  /**< Told of every end while memory is read; borrowed, else NULL. */
 	int record_error;		  /**< First failure to write the recording; recording stops there. */
 };
@@ -38,8 +42,11 @@ int ct_pipeline_push(void *opaque, const struct ct_event *event);
 /** Record an event that is none of the tree's business. A ct_event_sink. @return 0 or why nothing is recorded any more. */
 int ct_pipeline_keep(void *opaque, const struct ct_event *event);
 
-/** Run the detectors now. @return 0 or -ENOMEM. */
+/** Run the detectors now, and mark what the baseline knows. @return 0 or -ENOMEM. */
 int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *ret_findings);
 
-/** @return true when a confirmed finding is of a kind that --fail-on names. */
+/** @return true when --fail-on names such a finding. */
+bool ct_fail_on_names(uint32_t fail_on, enum ct_finding_kind kind, enum ct_severity severity, enum ct_confidence confidence);
+
+/** @return true when a confirmed finding is of a kind that --fail-on names, and neither known nor being accepted now. */
 bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "agent/replay.h"
 #include "agent/agent.h"
 #include "agent/output.h"
 #include "agent/pipeline.h"
@@ -8,7 +9,7 @@
 #include <errno.h>
 
 /* The whole file is read before anything is printed: a damaged recording gives one line and no half report. */
-static int replay(struct ct_pipeline *pipeline, const char *path, struct ct_error *error)
+int ct_replay(struct ct_pipeline *pipeline, const char *path, struct ct_error *error)
 {
 	struct ct_reread *reread = ct_reread_new(pipeline);
 	struct ct_source *source = NULL;
@@ -32,7 +33,7 @@ int ct_agent_replay(const struct ct_options *options)
 	struct ct_error error = CT_ERROR_INIT;
 	int status = CT_STATUS_USAGE;
 
-	if (ct_pipeline_init(&pipeline, options, &error) || replay(&pipeline, options->input, &error) ||
+	if (ct_pipeline_init(&pipeline, options, &error) || ct_replay(&pipeline, options->input, &error) ||
 	    ct_outputs_open(&outputs, options, &error))
 		ct_complain(&error);
 	else

@@ -71,6 +71,8 @@ static void announce(const struct ct_tree *tree, const struct ct_finding *findin
 	ct_text_add(&text, ": ");
 	ct_text_add_grouped(&text, finding->count);
 	ct_text_add(&text, " so far");
+	if (finding->baseline)
+		ct_text_addf(&text, ", %s", ct_baseline_mark_name(finding->baseline));
 	if (!text.failed)
 		fprintf(stderr, "%s\n", text.data);
 	ct_text_done(&text);

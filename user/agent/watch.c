@@ -50,10 +50,10 @@ int ct_agent_watch(const struct ct_options *options)
 }
 
 /*
- * CMD's own failure comes before findings. A command that outlives the window runs on: its status is unknown then. One
- * that was seen to end may take a moment more to have a status.
+ * CMD's own failure comes before findings, what could not be written before both. A command that outlives the window runs
+ * on: its status is unknown then. One that was seen to end may take a moment more to have a status.
  */
-static int status_of_run(pid_t child, int status, bool is_ending)
+static int status_of_run(const struct ct_options *options, pid_t child, int status, bool is_ending)
 {
 	int child_status = 0;
 	siginfo_t info = { 0 };
@@ -61,6 +61,8 @@ static int status_of_run(pid_t child, int status, bool is_ending)
 	if (is_ending)
 		waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
 	if (!ct_child_has_ended(child, &child_status))
+		return status;
+	if (status == CT_STATUS_USAGE && options->exit_code != CT_STATUS_USAGE)
 		return status;
 	return child_status ? child_status : status;
 }
@@ -82,7 +84,7 @@ int ct_agent_run(const struct ct_options *options)
 	is_ending = !options->duration_ns || (live.has_exited && !live.has_execed);
 	ct_live_done(&live);
 	if (runs)
-		return status_of_run(child, status, is_ending);
+		return status_of_run(options, child, status, is_ending);
 	ct_child_kill(child);
 	return status;
 }

@@ -5,7 +5,12 @@
 
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
-#define FRAMES_MAX 8 /* enough to tell callers apart; farther out lies the framework, which changes with its version */
+
+/*
+ * A site is known by three return addresses (bpf/path.bpf.h); what lies farther out is of whoever came that way first,
+ * another one in the next run. A return address may expand to several inlined frames, and never to less than one.
+ */
+#define FRAMES_MAX 3
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
 {

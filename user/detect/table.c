@@ -41,6 +41,13 @@ bool ct_finding_kind_from_name(const char *name, enum ct_finding_kind *ret_kind)
 	return false;
 }
 
+const char *ct_baseline_mark_name(enum ct_baseline_mark mark)
+{
+	static const char *const names[CT_BASELINE_END] = { NULL, "known", "new", "worse" };
+
+	return names[mark];
+}
+
 const char *ct_severity_name(enum ct_severity severity)
 {
 	switch (severity) {

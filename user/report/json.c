@@ -126,6 +126,8 @@ static int write_json(const struct ct_snapshot *snapshot, struct ct_text *text)
 	write_quality(&json, snapshot);
 	write_totals(&json, ct_tree_totals(snapshot->tree));
 	ct_json_findings(&json, snapshot);
+	if (snapshot->baseline)
+		ct_json_baseline(&json, snapshot->baseline);
 	ct_json_cancels(&json, snapshot);
 	rc = ct_json_sites(&json, snapshot);
 	if (!rc)

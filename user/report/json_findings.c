@@ -137,6 +137,8 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 	write_examples(json, snapshot, finding);
 	snprintf(number, sizeof(number), "%016" PRIx64, finding->fingerprint);
 	ct_json_string(json, "fingerprint", number);
+	if (finding->baseline)
+		ct_json_string(json, "baseline", ct_baseline_mark_name(finding->baseline));
 	ct_json_close(json, '}');
 }
 

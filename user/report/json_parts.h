@@ -14,6 +14,9 @@ void ct_json_frames(struct ct_json *json, const struct ct_site *site);
 /** `findings` and `undecided`. */
 void ct_json_findings(struct ct_json *json, const struct ct_snapshot *snapshot);
 
+/** `baseline`: how many findings it knows, and its entries that were not seen. */
+void ct_json_baseline(struct ct_json *json, const struct ct_baseline *baseline);
+
 /** `cancels`: who cancelled what. */
 void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot);
 

@@ -5,6 +5,7 @@
 #include "report/explain.h"
 #include "report/paragraph.h"
 #include "report/summary.h"
+#include "report/text_baseline.h"
 #include "report/text_census.h"
 #include "report/text_finding.h"
 #include "report/text_tree.h"
@@ -220,6 +221,7 @@ static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 	for (size_t i = 0; i < snapshot->findings->count; i++)
 		ct_text_add_finding(snapshot, &snapshot->findings->list[i], text);
 	add_undecided(snapshot, text);
+	ct_text_add_baseline(snapshot, text);
 	ct_text_add_verdict(snapshot, text);
 	rc = ct_text_add_census(snapshot, text);
 	if (snapshot->findings->count || snapshot->findings->undecided_count)

@@ -37,8 +37,7 @@ static void add_place(struct ct_text *text, const struct ct_frame *frame, size_t
 		ct_text_addf(text, ":%" PRIu32, frame->line);
 }
 
-/* "main.(*Client).Call    client.go:41" */
-static void add_frame(struct ct_text *text, const struct ct_frame *frame)
+void ct_text_add_frame(struct ct_text *text, const struct ct_frame *frame)
 {
 	ct_text_pad(text, CT_LABEL_COLUMN);
 	ct_text_add_short(text, ct_base_name(frame->function), NAME_COLUMNS);
@@ -63,7 +62,7 @@ void ct_text_add_frames(struct ct_text *text, const char *label, const struct ct
 
 	ct_text_addf(text, "%*s%s", CT_LABEL_INDENT, "", label);
 	while (site && shown < most && ct_frame_next(site, &cursor, &frame)) {
-		add_frame(text, &frame);
+		ct_text_add_frame(text, &frame);
 		shown++;
 	}
 	if (shown)
@@ -85,7 +84,7 @@ static void add_whereabouts(struct ct_text *text, const struct ct_site *site)
 
 		if (!is_wait && frame.flags & CT_FRAME_STDLIB)
 			continue;
-		add_frame(text, &frame);
+		ct_text_add_frame(text, &frame);
 		shown++;
 	}
 	if (!shown)
@@ -189,7 +188,10 @@ static void add_headline(const struct ct_snapshot *snapshot, const struct ct_fin
 	ct_text_add_colour(snapshot, text, is_leak ? CT_TEXT_RED : CT_TEXT_YELLOW);
 	ct_text_addf(text, "%s %s", titles[finding->severity], ct_finding_name(finding->kind));
 	ct_text_add_colour(snapshot, text, CT_TEXT_PLAIN);
-	ct_text_addf(text, ", %s: ", ct_confidence_name(finding->confidence));
+	ct_text_addf(text, ", %s", ct_confidence_name(finding->confidence));
+	if (finding->baseline)
+		ct_text_addf(text, ", %s", ct_baseline_mark_name(finding->baseline));
+	ct_text_add(text, ": ");
 	add_counts(text, finding);
 	if (finding->count > 1 && finding->rate_per_min_milli >= RATE_SHOWN_MILLI)
 		add_rate(text, finding->rate_per_min_milli);

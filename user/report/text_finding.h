@@ -19,6 +19,9 @@ void ct_text_add_finding(const struct ct_snapshot *snapshot, const struct ct_fin
 /** Add the first frames of a site below each other, the label in front of the first; NULL: says that nobody saw it. */
 void ct_text_add_frames(struct ct_text *text, const char *label, const struct ct_site *site, int most);
 
+/** Add one frame, and end the line: "    main.(*Client).Call    client.go:41". */
+void ct_text_add_frame(struct ct_text *text, const struct ct_frame *frame);
+
 /** @return the site, NULL for the one nobody saw. */
 const struct ct_site *ct_text_site(const struct ct_snapshot *snapshot, uint32_t index);
 
