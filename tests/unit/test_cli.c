@@ -106,7 +106,7 @@ static void every_option_sets_its_field(void **state)
 	assert_string_equal(options->outputs[0].file, "a.json");
 	assert_string_equal(options->outputs[1].file, "out");
 	assert_string_equal(options->record, "r");
-	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL | CT_FAIL_ON_LEAK);
+	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL | CT_KINDS_LEAK);
 	assert_string_equal(options->suppress, "s");
 	assert_int_equal(options->min_age_ns, 120 * CT_NSEC_PER_SEC);
 	assert_int_equal(options->grace_ns, 250 * CT_NSEC_PER_MSEC);
@@ -128,7 +128,7 @@ static void run_takes_a_command(void **state)
 	assert_null(options->command_argv[4]);
 	assert_int_equal(options->exit_code, 9);
 	assert_int_equal(options->min_age_ns, CT_NSEC_PER_SEC);
-	assert_int_equal(options->fail_on, CT_FAIL_ON_LEAK);
+	assert_int_equal(options->fail_on, CT_KINDS_LEAK);
 	assert_string_equal(good("run ls -d 5s")->command_argv[1], "-d"); // without `--` too
 	assert_int_equal(good("run --fail-on none -- ls")->fail_on, 0);
 	bad("run", "`run` needs a command");
@@ -296,13 +296,13 @@ static void fail_on_takes_kinds(void **state)
 		assert_int_equal(bits, 1u << kind);
 	}
 	assert_int_equal(ct_cli_fail_on("any,leak,none", &bits, NULL), 0);
-	assert_int_equal(bits, CT_FAIL_ON_ANY | CT_FAIL_ON_LEAK);
+	assert_int_equal(bits, CT_KINDS_ANY | CT_KINDS_LEAK);
 	assert_int_equal(ct_cli_fail_on("leak,", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on(",leak", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("leaks", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("lost-cancel lost-cancel lost-cancel lost-cancel", &bits, NULL), -EINVAL);
-	assert_int_equal(bits, CT_FAIL_ON_ANY | CT_FAIL_ON_LEAK); // untouched
+	assert_int_equal(bits, CT_KINDS_ANY | CT_KINDS_LEAK); // untouched
 }
 
 /* Every option is in the help text, once, and no line of it wraps. */

@@ -1,14 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline.h"
 
+#include "ctxtrace/report.h"
+
 #include <errno.h>
 #include <string.h>
+
+static bool wants_lifetimes(const struct ct_options *options)
+{
+	for (unsigned int i = 0; i < options->outputs_count; i++) {
+		const struct ct_reporter *reporter = ct_reporter_find(options->outputs[i].format);
+
+		if (reporter && reporter->wants_lifetimes)
+			return true;
+	}
+	return false;
+}
 
 int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *options, struct ct_error *reterr)
 {
 	struct ct_tree_options caps = {
 		.max_contexts = options->max_contexts,
 		.lost_age_ns = options->min_age_ns,
+		.max_lifetimes = wants_lifetimes(options) ? CT_REPORT_LIFETIMES_MAX : 0,
 	};
 	int rc = 0;
 
@@ -101,17 +115,8 @@ int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *re
 
 bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings)
 {
-	uint32_t wanted = pipeline->options->fail_on;
-
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct ct_finding *finding = &findings->list[i];
-
-		if (finding->confidence != CT_CONFIDENCE_CONFIRMED)
-			continue;
-		if (wanted & (CT_FAIL_ON_ANY | 1u << finding->kind))
+	for (size_t i = 0; i < findings->count; i++)
+		if (ct_finding_fails(&findings->list[i], pipeline->options->fail_on))
 			return true;
-		if (wanted & CT_FAIL_ON_LEAK && finding->severity == CT_SEVERITY_LEAK)
-			return true;
-	}
 	return false;
 }

@@ -41,6 +41,15 @@ bool ct_finding_kind_from_name(const char *name, enum ct_finding_kind *ret_kind)
 	return false;
 }
 
+bool ct_finding_fails(const struct ct_finding *finding, uint32_t kinds)
+{
+	if (finding->confidence != CT_CONFIDENCE_CONFIRMED)
+		return false;
+	if (kinds & CT_KINDS_LEAK && finding->severity == CT_SEVERITY_LEAK)
+		return true;
+	return kinds & (CT_KINDS_ANY | 1u << finding->kind);
+}
+
 const char *ct_severity_name(enum ct_severity severity)
 {
 	switch (severity) {
