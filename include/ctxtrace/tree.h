@@ -269,7 +269,6 @@ const struct ct_cancel_group *ct_tree_cancels(const struct ct_tree *tree, size_t
 /** What is kept of a context that ended. */
 struct ct_lifetime {
 	uint64_t id;
-	uint64_t parent_id; /**< 0: a root. */
 	uint64_t begin_ns;  /**< As in struct ct_context: of adopted ones the first time they were seen. */
 	uint64_t end_ns;    /**< Of those seen as freed only: when that was seen. */
 	uint64_t task;

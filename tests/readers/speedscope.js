@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // node speedscope.js MODULES FILE...: open each file in speedscope, in a headless Chromium, and print what it shows as
-// JSON: the title, the profiles in it, and the rows of the "sandwich" table. Nothing leaves this process: both the page
+// JSON: the title, the profiles in it where there are several, and the rows of the "sandwich" table of the first. Nothing leaves this process: both the page
 // and the files are answered from disk.
 'use strict';
 const fs = require('fs');
@@ -31,11 +31,14 @@ async function show(browser, file) {
   await page.waitForFunction(() => document.title.includes(' - speedscope'), null, patience);
   const title = await page.title();
   await page.keyboard.press('3');
-  await page.waitForSelector('tr', patience);
-  const rows = await page.$$eval('tr', (all) => all.map((row) => row.innerText.trim().split(/\s*[\n\t]\s*/)));
-  const toolbar = await page.evaluate(() => document.body.innerText.split('\n').slice(0, 30));
+  await page.waitForSelector('td', { ...patience, state: 'attached' });
+  const cells = await page.$$eval('td:nth-child(3)', (all) => all.map((cell) =>
+    Array.from(cell.parentElement.children, (one) => one.innerText.trim())));
   await page.close();
-  return { name, title, errors, rows, toolbar };
+  const rows = cells.filter((row) => row[0].includes('%'))
+    .map(([total, self, frame]) => ({ total, self, frame }));
+  const profiles = cells.filter((row) => !row[0].includes('%')).map((row) => row[1]);
+  return { name, title, errors, rows, profiles };
 }
 
 (async () => {

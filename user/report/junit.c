@@ -179,16 +179,23 @@ static void add_place(const struct ct_snapshot *snapshot, enum ct_finding_kind k
 static void add_case(const struct ct_snapshot *snapshot, enum ct_finding_kind kind, const char *program,
 		     struct ct_text *text)
 {
+	struct ct_text inside = { 0 };
+
 	ct_text_add(text, "  <testcase");
 	ct_xml_attribute(text, "classname", program);
 	ct_xml_attribute(text, "name", ct_finding_name(kind));
 	add_place(snapshot, kind, text);
-	ct_text_add(text, " time=\"0.000\">\n");
-	add_failures(snapshot, kind, text);
+	ct_text_add(text, " time=\"0.000\"");
+	add_failures(snapshot, kind, &inside);
 	if (is_skipped(snapshot, kind))
-		add_skipped(snapshot, kind, text);
-	add_output(snapshot, kind, text);
-	ct_text_add(text, "  </testcase>\n");
+		add_skipped(snapshot, kind, &inside);
+	add_output(snapshot, kind, &inside);
+	if (inside.length)
+		ct_text_addf(text, ">\n%s  </testcase>\n", inside.data);
+	else
+		ct_text_add(text, "/>\n");
+	text->failed |= inside.failed;
+	ct_text_done(&inside);
 }
 
 static void add_property(struct ct_text *text, const char *name, const char *value)

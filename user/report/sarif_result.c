@@ -186,7 +186,7 @@ void ct_sarif_result(struct ct_json *json, const struct ct_snapshot *snapshot, s
 	const struct ct_finding *finding = &snapshot->findings->list[index];
 	struct ct_text words = { 0 };
 
-	ct_text_addf(&words, "%s%s. To mend it: %s.",
+	ct_text_addf(&words, "%s%s. What to do: %s.",
 		     finding->confidence == CT_CONFIDENCE_CONFIRMED ? "" : "Suspected: ", finding->evidence,
 		     finding->advice);
 	ct_json_open(json, NULL, '{');

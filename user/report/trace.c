@@ -62,15 +62,16 @@ static void write_lane(struct ct_json *json, const struct ct_window *window, con
 	ct_text_done(&name);
 }
 
+/* Nothing that is of one context alone: speedscope takes lives with other arguments for other functions. */
 static void write_arguments(struct ct_json *json, const struct ct_lifetime *life, const struct ct_frame *frame)
 {
 	ct_json_open(json, "args", '{');
-	ct_json_id(json, "id", life->id);
-	ct_json_id(json, "parent", life->parent_id);
 	ct_json_string(json, "kind", ct_context_kind_name(life->kind));
 	ct_json_string(json, "ended", life->reason ? ct_cancel_reason_name(life->reason) : NULL);
-	ct_json_bool(json, "before_attach", life->state & CT_CONTEXT_ADOPTED);
-	ct_json_bool(json, "lost", life->state & (CT_CONTEXT_LOST | CT_CONTEXT_ABANDONED));
+	if (life->state & (CT_CONTEXT_LOST | CT_CONTEXT_ABANDONED))
+		ct_json_bool(json, "lost", true);
+	if (life->state & CT_CONTEXT_ADOPTED)
+		ct_json_bool(json, "before_attach", true);
 	if (frame && *frame->file) {
 		ct_json_string(json, "file", frame->file);
 		if (frame->line)

@@ -23,7 +23,7 @@ static int by_place(const void *a, const void *b)
 	const struct ct_lifetime *left = &((const struct ct_life *)a)->of, *right = &((const struct ct_life *)b)->of;
 
 	if (left->task != right->task)
-		return left->task < right->task ? -1 : 1;
+		return left->task - 1 < right->task - 1 ? -1 : 1; // unknown makers, 0, come last
 	if (left->begin_ns != right->begin_ns)
 		return left->begin_ns < right->begin_ns ? -1 : 1;
 	if (left->end_ns != right->end_ns)
@@ -40,11 +40,8 @@ static void add_life(struct ct_timeline *timeline, struct ct_lifetime life)
 
 static struct ct_lifetime life_of(const struct ct_snapshot *snapshot, const struct ct_context *context)
 {
-	const struct ct_context *parent = ct_tree_parent(snapshot->tree, context);
-
 	return (struct ct_lifetime){
 		.id = context->id,
-		.parent_id = parent ? parent->id : 0,
 		.begin_ns = context->created_ns,
 		.end_ns = snapshot->now_ns,
 		.task = context->task,

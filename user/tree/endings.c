@@ -163,9 +163,9 @@ uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint
 	return CT_REASON_EXPLICIT;
 }
 
-void ct_context_forget_all(struct ct_tree *tree)
+void ct_context_forget_all(struct ct_tree *tree, uint64_t time_ns)
 {
-	struct ct_ending freed = { .time_ns = tree->window.now_ns, .reason = CT_REASON_FREED };
+	struct ct_ending freed = { .time_ns = time_ns, .reason = CT_REASON_FREED };
 
 	for (uint32_t i = 0; i < tree->contexts.end; i++) {
 		const struct ct_context *context = ct_tree_at(tree, i);

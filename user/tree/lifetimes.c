@@ -26,7 +26,6 @@ void ct_lifetime_keep(struct ct_tree *tree, const struct ct_context *context, co
 		return;
 	lifetimes->list[lifetimes->told++ % lifetimes->room] = (struct ct_lifetime){
 		.id = context->id,
-		.parent_id = context->parent == CT_INDEX_NONE ? 0 : ct_tree_at(tree, context->parent)->id,
 		.begin_ns = context->created_ns,
 		.end_ns = ending->time_ns,
 		.task = context->task,

@@ -207,7 +207,7 @@ bool ct_context_is_below(const struct ct_tree *tree, uint32_t index, uint32_t ab
 /* endings.c: ending and forgetting. */
 const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending);
 uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint64_t time_ns);
-void ct_context_forget_all(struct ct_tree *tree);
+void ct_context_forget_all(struct ct_tree *tree, uint64_t time_ns);
 
 /* lifetimes.c: ended contexts kept for a trace. */
 int ct_lifetimes_init(struct ct_tree *tree, uint32_t most);
