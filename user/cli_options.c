@@ -74,7 +74,8 @@ static int set_source_root(struct ct_options *options, const char *value, struct
 
 static int set_strip_prefix(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
+	if (!*value)
+		return ct_error_set(reterr, -EINVAL, "--strip-prefix: every name begins with nothing");
 	options->strip_prefix = value;
 	return 0;
 }
@@ -175,13 +176,13 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING, set_format,
-	  "text (default), json, pprof, folded, sarif, junit or trace; repeatable, F=FILE" },
+	  "text, json, pprof, folded, sarif, junit, trace; repeatable, F=FILE" },
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING, set_output,
 	  "where the report goes; default standard output" },
 	{ CT_OPTION_REPORT, 276, "source-root", "DIR", JUDGING, set_source_root,
-	  "sarif, junit: files below DIR are the repository's, and named from there" },
+	  "sarif, junit: files below DIR are the repository's, named from there" },
 	{ CT_OPTION_REPORT, 277, "strip-prefix", "P", JUDGING, set_strip_prefix,
-	  "sarif, junit: the same for names that begin with P (Go -trimpath: the module)" },
+	  "sarif, junit: so are those that begin with P (-trimpath: the module)" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
 	  "keep the event stream, census: memory too; `replay FILE` tells it again" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },

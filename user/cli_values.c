@@ -107,6 +107,8 @@ int ct_cli_directory(const char *option, const char *value, char ret_path[PATH_M
 	}
 	for (length = strlen(ret_path); length && ret_path[length - 1] == '/'; length--)
 		ret_path[length - 1] = '\0';
+	if (!length)
+		return ct_error_set(reterr, -EINVAL, "%s: everything is below %s", option, value);
 	return 0;
 }
 

@@ -28,8 +28,8 @@ struct ct_snapshot {
 	bool with_colour;    /**< The text goes to a terminal that shows colours. */
 };
 
-/** Ended contexts kept for a trace: 6 MB in the agent, 30 MB of JSON, which viewers open. */
-#define CT_REPORT_LIFETIMES_MAX 100000
+/** Ended contexts kept for a trace, and live ones shown in it: together some 30 MB of JSON, which viewers open. */
+#define CT_REPORT_LIFETIMES_MAX 50000
 
 /** One format. */
 struct ct_reporter {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,7 +98,8 @@ static void every_option_sets_its_field(void **state)
 {
 	const struct ct_options *options =
 		good("--pid=7 -d 30s -f json=a.json -f text -o out --record r --fail-on lost-cancel,leak --suppress s "
-		     "--min-age 2m --grace 250ms --tree --why=main.* --no-goroutines --max-contexts 10 --strict -v -q");
+		     "--min-age 2m --grace 250ms --tree --why=main.* --no-goroutines --max-contexts 10 --strict -v -q "
+		     "--source-root /nowhere/shop/ --strip-prefix example.com/shop");
 
 	(void)state;
 	assert_int_equal(options->duration_ns, 30 * CT_NSEC_PER_SEC);
@@ -106,6 +108,8 @@ static void every_option_sets_its_field(void **state)
 	assert_string_equal(options->outputs[0].file, "a.json");
 	assert_string_equal(options->outputs[1].file, "out");
 	assert_string_equal(options->record, "r");
+	assert_string_equal(options->source_root, "/nowhere/shop");
+	assert_string_equal(options->strip_prefix, "example.com/shop");
 	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL | CT_KINDS_LEAK);
 	assert_string_equal(options->suppress, "s");
 	assert_int_equal(options->min_age_ns, 120 * CT_NSEC_PER_SEC);
@@ -205,6 +209,9 @@ static void wrong_usage_is_named(void **state)
 	bad("-p 7 -d 0", "--duration must be longer than 0");
 	bad("-p 7 --exit-code 5", "--exit-code has no meaning for `ctxtrace -p PID`");
 	bad("-p 7 -f text -f json", "two formats for standard output");
+	bad("-p 7 -f xml", "no format; there are text, json, pprof, folded, sarif, junit and trace");
+	bad("-p 7 --source-root no/such", "--source-root: no/such: No such file");
+	bad("check --strip-prefix a", "--strip-prefix has no meaning for `ctxtrace check`");
 	bad("-p 7 -f json -f text=a -f text", "two formats for standard output");
 	bad("-p 7 -f text -f text -f text -f text -f text -f text -f text -f text -f text", "more than 8 times");
 	bad("runs", "was not understood");
@@ -279,11 +286,32 @@ static void formats_may_have_files(void **state)
 	assert_string_equal(request.file, "a=b");
 	assert_int_equal(ct_cli_format("text", &request, NULL), 0);
 	assert_null(request.file);
+	assert_int_equal(ct_cli_format("trace=t.json", &request, NULL), 0);
+	assert_string_equal(request.file, "t.json");
 	assert_int_equal(ct_cli_format("json=", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("js", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("jsonx", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("=a", &request, NULL), -EINVAL);
+}
+
+static void a_directory_is_made_absolute(void **state)
+{
+	char path[PATH_MAX], here[PATH_MAX], *long_name = calloc(1, PATH_MAX + 1);
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_non_null(long_name);
+	memset(long_name, '/', PATH_MAX);
+	assert_int_equal(ct_cli_directory("--source-root", ".", path, NULL), 0);
+	assert_string_equal(path, here);
+	assert_int_equal(ct_cli_directory("--source-root", "/nowhere/src//", path, NULL), 0); // of another machine
+	assert_string_equal(path, "/nowhere/src");
+	assert_int_equal(ct_cli_directory("--source-root", "no/such", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", "", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", "/", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", long_name, path, NULL), -EINVAL);
+	free(long_name);
 }
 
 static void fail_on_takes_kinds(void **state)
@@ -351,6 +379,7 @@ int main(void)
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(numbers_have_bounds),
 		cmocka_unit_test(formats_may_have_files),
+		cmocka_unit_test(a_directory_is_made_absolute),
 		cmocka_unit_test(fail_on_takes_kinds),
 		cmocka_unit_test(help_is_the_table),
 	};
