@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf
+from e2e_census import Leaks, need_memory
 from e2e_go import SOURCES, build
 from e2e_process import Agent, Target
 from e2e_report import Report, marked_line
@@ -38,18 +39,23 @@ def replay(recording, directory, *arguments, status=0):
 
 
 @contextlib.contextmanager
-def watched(*arguments, flags=(), command="watch"):
-    """(directory, report): a leaking Go server was watched, and every format written in one run."""
-    need_bpf()
-    with tempfile.TemporaryDirectory() as directory, Target([build("./go_server", flags=flags), "-rate", 100, "-leak"]) as target:
-        if command == "watch":
-            arguments = ("-d", "6s", "--min-age", "2s", *arguments)
-        with Agent(*formats(directory), "--record", os.path.join(directory, "recording"), *arguments, pid=target.pid,
-                   command=command, wait=command == "watch") as agent:
+def told(target, *arguments, commands=(), command="watch"):
+    """(directory, report): a leaking program was watched, and every format written in one run."""
+    with tempfile.TemporaryDirectory() as directory, target:
+        arguments = (*formats(directory), "--record", os.path.join(directory, "recording"), *arguments)
+        with Agent(*arguments, pid=target.pid, command=command, wait=command == "watch") as agent:
+            for word in commands:
+                target.tell(word)
             report = agent.finish()
-        target.end()
         report.expect(report.leaks(), "a leaking program was to be shown, and nothing leaks")
         yield directory, report
+
+
+def watched(*arguments, flags=()):
+    """A program that loses as many contexts as it is told to, and collects its garbage then."""
+    need_bpf()
+    target = Target([build("./go_held", flags=flags), "-count", 200])
+    return told(target, "-d", "8s", "--min-age", "2s", *arguments, commands=("go", "drop", "gc"))
 
 
 def stack(finding):
@@ -80,6 +86,9 @@ def check_pprof(directory, report):
     check("Type: age" in traces and traces.count("rule:") == len(findings), f"no ages: {traces[:600]}")
     retained = pprof("-sample_index=retained", "-top", "-unit=B", file)
     check(f"{sum(f['retained_bytes'] for f in findings)}B total" in retained, f"retained: {retained[:400]}")
+    leaks = sum(finding["count"] for finding in report.leaks())
+    focused = pprof("-top", "-tagfocus=severity=leak", file)
+    check(f" {leaks}, " in focused.split("Showing nodes accounting for")[1][:20], f"not {leaks} leaks: {focused[:600]}")
     same = pprof("-top", "-diff_base", file, file)
     check(re.search(r"^Showing nodes accounting for 0,", same, re.M), f"a difference to itself: {same[:400]}")
 
@@ -128,14 +137,17 @@ def check_junit(directory, report):
 
 
 def lives(directory):
-    events = json.loads(pathlib.Path(directory, NAMES["trace"]).read_text(encoding="utf-8"))["traceEvents"]
+    """(names of lanes, lives, how many were left out) of the trace."""
+    trace = json.loads(pathlib.Path(directory, NAMES["trace"]).read_text(encoding="utf-8"))
+    events = trace["traceEvents"]
     names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
-    return names, [event for event in events if event["ph"] == "X"]
+    return names, [event for event in events if event["ph"] == "X"], trace["otherData"]["contexts_left_out"]
 
 
 def check_trace(directory, report):
     """As many lives as contexts, live ones to the end of the window, each on a lane with a name; they nest."""
-    names, spans = lives(directory)
+    names, spans, left_out = lives(directory)
+    check(not left_out, f"{left_out} contexts are not in the trace")
     contexts, adopted = report["contexts"], report["quality"]["adopted"]
     ended = collections.Counter(span["args"]["ended"] for span in spans if "before_attach" not in span["args"])
     check(ended[None] + len([s for s in spans if "before_attach" in s["args"] and not s["args"]["ended"]]) ==
@@ -157,7 +169,9 @@ def check_trace(directory, report):
 @case("watch")
 def watch():
     """A live run and its replay: every format, the same bytes, and what each reader makes of it."""
-    with watched() as (directory, report), tempfile.TemporaryDirectory() as again:
+    need_bpf()
+    server = Target([build("./go_server"), "-rate", 500, "-leak"])
+    with told(server, "-d", "6s", "--min-age", "2s") as (directory, report), tempfile.TemporaryDirectory() as again:
         replayed = replay(os.path.join(directory, "recording"), again)
         check(replayed.text == report.text, "the replayed JSON differs")
         for name in NAMES.values():
@@ -188,7 +202,7 @@ def viewers():
             rows = {row["frame"]: int(row["self"].split()[0].replace(",", "")) for row in view["rows"]}
             for function, count in total.items():
                 check(rows.get(function) == count, f"{name}: {function}: {rows.get(function)}, the report has {count}")
-        names, spans = lives(directory)
+        names, spans, _ = lives(directory)
         view = shown[NAMES["trace"]]
         for lane, name in names.items():
             check(len(names) == 1 or any(f"{name} (tid {lane})" in one for one in view["profiles"]),
@@ -201,7 +215,9 @@ def viewers():
 @case("census")
 def census():
     """A census in each format: sites are unknown, and every reader says so."""
-    with watched(command="census") as (directory, report), tempfile.TemporaryDirectory() as again:
+    need_memory()
+    leaks = Leaks([build("./census_leaks")])
+    with told(leaks, command="census") as (directory, report), tempfile.TemporaryDirectory() as again:
         check(replay(os.path.join(directory, "recording"), again).text == report.text, "the replayed JSON differs")
         for name in NAMES.values():
             check(pathlib.Path(directory, name).read_bytes() == pathlib.Path(again, name).read_bytes(), f"{name} differs")
@@ -210,13 +226,13 @@ def census():
         run = check_sarif(directory, report)
         check(all(not result["locations"] for result in run["results"]), "a place that nobody saw")
         check_junit(directory, report)
-        _, spans = lives(directory)
-        live = sum(not span["args"]["ended"] for span in spans)
-        check(live == report["contexts"]["live"], f"{live} live ones, the report has {report['contexts']['live']}")
+        _, spans, left_out = lives(directory)
+        check(len(spans) + left_out == report["contexts"]["live"],
+              f"{len(spans)} lives, {left_out} left out, of {report['contexts']['live']} contexts")
 
 
 def places(directory):
-    """{rule: [(uri, line, base)]} of the results."""
+    """({rule: {(uri, line, base)}} of the results, the root's URI)."""
     run = json.loads(pathlib.Path(directory, NAMES["sarif"]).read_text(encoding="utf-8"))["runs"][0]
     found = collections.defaultdict(set)
     for result in run["results"]:
@@ -224,26 +240,24 @@ def places(directory):
             artifact = location["physicalLocation"]["artifactLocation"]
             line = location["physicalLocation"].get("region", {}).get("startLine")
             found[result["ruleId"]].add((artifact["uri"], line, artifact.get("uriBaseId")))
-    return found, run
+    return found, run["originalUriBaseIds"]["%SRCROOT%"].get("uri")
 
 
 @case("paths")
 def paths():
     """Files are named from the repository's root, whether the program was built with -trimpath or not."""
-    leaks = SOURCES / "go_server" / "leaks.go"
-    wanted = {(f"go_server/{leaks.name}", marked_line(leaks, name)[1], "%SRCROOT%") for name in ("subscribe", "lookup")}
+    wanted = ("go_held/main.go", marked_line(SOURCES / "go_held" / "main.go", "accept")[1], "%SRCROOT%")
     with tempfile.TemporaryDirectory() as again:
         for flags, options in (((), ("--source-root", str(SOURCES))), (("-trimpath",), ("--strip-prefix", "targets"))):
             with watched(*options, flags=flags) as (directory, report):
-                found, run = places(directory)
-                check(wanted <= set.union(*found.values()), f"{flags}: {dict(found)} instead of {wanted}")
-                root = run["originalUriBaseIds"]["%SRCROOT%"].get("uri")
+                found, root = places(directory)
+                check(wanted in found["lost-cancel"], f"{flags}: {dict(found)} instead of {wanted}")
                 check(root == (None if flags else SOURCES.as_uri() + "/"), f"{flags}: the root is {root}")
-                check(junit_cases(os.path.join(directory, NAMES["junit"]))["places"]["lost-cancel"] ==
-                      f"go_server/{leaks.name}", "JUnit names another file")
+                check(junit_cases(os.path.join(directory, NAMES["junit"]))["places"]["lost-cancel"] == wanted[0],
+                      "JUnit names another file")
                 replay(os.path.join(directory, "recording"), again)
                 found, _ = places(again)
-                check(not wanted & set.union(*found.values()) and report["findings"], f"without the option: {dict(found)}")
+                check(report["findings"] and wanted not in found["lost-cancel"], f"without the option: {dict(found)}")
 
 
 @case("fail_on")
