@@ -16,7 +16,7 @@ static void pprof_is_refused_in_words(void **state)
 
 	(void)state;
 	assert_int_equal(ct_cli_format("pprof=a.pb.gz", &request, &error), -EINVAL);
-	assert_string_equal(error.message, "--format: this build has no pprof: protobuf-c was missing when it was built; "
+	assert_string_equal(error.message, "--format: this build has no pprof: it was built without protobuf-c; "
 					   "install libprotobuf-c-dev and protobuf-c-compiler, build again");
 	assert_int_equal(ct_cli_format("pprof", &request, &error), -EINVAL);
 }

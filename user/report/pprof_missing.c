@@ -5,5 +5,5 @@
 const struct ct_reporter ct_reporter_pprof = {
 	.name = "pprof",
 	.describe = "a profile for go tool pprof",
-	.missing = "protobuf-c was missing when it was built; install libprotobuf-c-dev and protobuf-c-compiler, build again",
+	.missing = "it was built without protobuf-c; install libprotobuf-c-dev and protobuf-c-compiler, build again",
 };

@@ -54,12 +54,12 @@ static struct ct_lifetime life_of(const struct ct_snapshot *snapshot, const stru
 /* As many live ones as ended ones at most: a leak of millions is seen in fewer, too. */
 static int collect(const struct ct_snapshot *snapshot, struct ct_timeline *timeline)
 {
-	uint32_t end = ct_tree_end(snapshot->tree);
+	uint32_t end = ct_tree_end(snapshot->tree), most = end < CT_REPORT_LIFETIMES_MAX ? end : CT_REPORT_LIFETIMES_MAX;
 	uint64_t forgotten;
 	size_t ended, live = 0;
 	const struct ct_lifetime *list = ct_tree_lifetimes(snapshot->tree, &ended, &forgotten);
 
-	timeline->lives = calloc(ended + CT_REPORT_LIFETIMES_MAX, sizeof(*timeline->lives));
+	timeline->lives = calloc(ended + most + 1, sizeof(*timeline->lives));
 	if (!timeline->lives)
 		return -ENOMEM;
 	timeline->left_out = forgotten;
@@ -68,7 +68,7 @@ static int collect(const struct ct_snapshot *snapshot, struct ct_timeline *timel
 
 		if (!context || context->state & CT_CONTEXT_ENDED)
 			continue;
-		if (live++ < CT_REPORT_LIFETIMES_MAX)
+		if (live++ < most)
 			add_life(timeline, life_of(snapshot, context));
 		else
 			timeline->left_out++;
