@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // node speedscope.js MODULES FILE...: open each file in speedscope, in a headless Chromium, and print what it shows as
-// JSON: the title, the profiles in it where there are several, and the rows of the "sandwich" table of the first. Nothing leaves this process: both the page
-// and the files are answered from disk.
+// JSON: the title, the profiles in it where there are several, and the rows of the "sandwich" table of the first.
+// Nothing leaves this process: both the page and the files are answered from disk.
 'use strict';
 const fs = require('fs');
 const path = require('path');

@@ -12,7 +12,10 @@
 
 static size_t unzip(const struct ct_text *text, uint8_t *bytes)
 {
-	z_stream stream = {.next_in = (Bytef *)text->data, .avail_in = (uInt)text->length, .next_out = bytes, .avail_out = UNPACKED_MAX};
+	z_stream stream = {.next_in = (Bytef *)text->data,
+			   .avail_in = (uInt)text->length,
+			   .next_out = bytes,
+			   .avail_out = UNPACKED_MAX};
 
 	assert_int_equal(inflateInit2(&stream, MAX_WBITS + 16), Z_OK);
 	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);

@@ -119,7 +119,8 @@ static void the_latest_are_kept_and_the_others_counted(void **state)
 	(void)state;
 	tale_with(&tale, 3);
 	for (unsigned int i = 0; i < 10; i++)
-		tellf(&tale, "+1ms create context=0x%x kind=cancel parent_kind=background path=1 task=%u", 0x10 + 16 * i, i + 1);
+		tellf(&tale, "+1ms create context=0x%x kind=cancel parent_kind=background path=1 task=%u",
+		      0x10 + 16 * i, i + 1);
 	for (unsigned int i = 0; i < 10; i++)
 		tellf(&tale, "+1ms cancel context=0x%x reason=explicit", 0x10 + 16 * i);
 	assert_non_null(ct_tree_lifetimes(tale.tree, &count, &forgotten));

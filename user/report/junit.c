@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JUnit XML: a test case for each kind of finding. It fails by every confirmed finding that --fail-on names (`leak` when
- * nothing was said), is skipped while findings of the kind are only suspected or contexts undecided, and passes else; what
- * did not make it fail stands in its output.
+ * JUnit XML: a test case for each kind of finding. It fails by every confirmed finding that --fail-on names (`leak`
+ * when nothing was said), is skipped while findings of the kind are only suspected or contexts undecided, and passes
+ * else; what did not make it fail stands in its output.
  */
 #include "base/text.h"
 #include "base/time.h"

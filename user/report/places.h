@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where a source file stands in its repository: reports that a repository shows (SARIF, JUnit) name files from its root.
+ * Where a source file stands in its repository: reports that a repository shows (SARIF, JUnit) name files from its
+ * root.
  *
- * In the repository are files below --source-root, those whose names begin with --strip-prefix (the module's path, where
- * Go was told -trimpath; a version behind it, as in "example.com/app@v1.2.0/main.go", belongs to it), and, where no prefix
- * is given, relative names that are neither the standard library's nor of another module.
+ * In the repository are files below --source-root, those whose names begin with --strip-prefix (the module's path,
+ * where Go was told -trimpath; a version behind it, as in "example.com/app@v1.2.0/main.go", belongs to it), and,
+ * where no prefix is given, relative names that are neither the standard library's nor of another module.
  */
 #pragma once
 

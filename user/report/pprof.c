@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The findings as a profile for `go tool pprof` and its kin: one sample a finding, with its site as the stack. Names are
- * escaped, since pprof prints them to terminals; numbers are those of the JSON report.
+ * The findings as a profile for `go tool pprof` and its kin: one sample a finding, with its site as the stack. Names
+ * are escaped, since pprof prints them to terminals; numbers are those of the JSON report.
  */
 #include "base/text.h"
 #include "profile.pb-c.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A timeline in Chrome's trace event format: how long each context lived, on lanes of the goroutines or threads that made
- * them. Complete events ("X") only, since Perfetto and speedscope both draw them; speedscope leaves out asynchronous ones.
- * Times are microseconds of CLOCK_MONOTONIC, as of every other tracer on the machine.
+ * A timeline in Chrome's trace event format: how long each context lived, on lanes of the goroutines or threads that
+ * made them. Complete events ("X") only, since Perfetto and speedscope both draw them; speedscope leaves out
+ * asynchronous ones. Times are microseconds of CLOCK_MONOTONIC, as of every other tracer on the machine.
  */
 #include "base/time.h"
 #include "report/explain.h"
@@ -42,7 +42,8 @@ static void write_process(struct ct_json *json, const struct ct_window *window)
 }
 
 /* "goroutine 7", "goroutine 7 (2)"; viewers keep the order of the numbers. */
-static void write_lane(struct ct_json *json, const struct ct_window *window, const struct ct_lane *lane, uint32_t number)
+static void write_lane(struct ct_json *json, const struct ct_window *window, const struct ct_lane *lane,
+		       uint32_t number)
 {
 	struct ct_text name = { 0 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Lives of contexts on lanes of a timeline, for viewers that draw a lane as a stack: two lives on one lane are apart, or
- * one lies within the other. A goroutine has a lane, and more where its contexts overlap otherwise.
+ * Lives of contexts on lanes of a timeline, for viewers that draw a lane as a stack: two lives on one lane are apart,
+ * or one lies within the other. A goroutine has a lane, and more where its contexts overlap otherwise.
  */
 #pragma once
 
 #include "ctxtrace/report.h"
 
-/** Lives within each other on one lane. Perfetto leaves out what lies deeper than 255; more than some tens nobody reads. */
+/** Lives within each other on one lane. Perfetto leaves out what lies deeper than 255; nobody reads so many. */
 #define CT_LANE_DEPTH_MAX 64
 
 /** Lanes of one goroutine; lives that fit on none of them are left out and counted. */
