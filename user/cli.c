@@ -199,7 +199,7 @@ static void set_defaults(struct ct_options *options, enum ct_command command)
 		.budget_ns = 300 * CT_NSEC_PER_SEC,
 		.max_contexts = 4000000,
 		.exit_code = 1,
-		.fail_on = command == CT_COMMAND_RUN ? CT_FAIL_ON_LEAK : 0,
+		.fail_on = command == CT_COMMAND_RUN ? CT_KINDS_LEAK : 0,
 		.force_perf = getenv("CTXTRACE_FORCE_PERF") != NULL,
 	};
 }

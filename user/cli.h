@@ -7,6 +7,7 @@
 #include "ctxtrace/detect.h"
 #include "ctxtrace/error.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,10 +35,6 @@ struct ct_output_request {
 /** Functions named by --request-site at most. */
 #define CT_REQUEST_SITES_MAX 16
 
-/** Bits of ct_options.fail_on above those of enum ct_finding_kind. */
-#define CT_FAIL_ON_LEAK (1u << 30)
-#define CT_FAIL_ON_ANY (1u << 31)
-
 /** Everything the user chose. Strings are borrowed from argv. */
 struct ct_options {
 	enum ct_command command;
@@ -59,14 +56,17 @@ struct ct_options {
 	const char *write_baseline; /**< Where what is found is written as known. */
 	const char *request_sites[CT_REQUEST_SITES_MAX]; /**< Functions that make the contexts of requests. */
 	unsigned int request_sites_count;
-	uint32_t fail_on; /**< Bit per finding kind, CT_FAIL_ON_LEAK, CT_FAIL_ON_ANY; 0 never fail. */
 	const char *metrics; /**< Where to serve them; NULL: nowhere. */
+	char source_root[PATH_MAX]; /**< A repository's sources: absolute, no slash at the end; "" none. */
+	const char *strip_prefix; /**< What the names of its files begin with in the binary. */
+	uint32_t fail_on; /**< Kinds of findings (ct_finding_fails()); 0 never fail. */
 	const char *why;  /**< NULL off; "" every cancellation; else a glob on function names. */
 	uint32_t max_contexts;
 	uint32_t ring_bytes; /**< CTXTRACE_RING_BYTES, for tests of full rings; 0 default. */
 	int exit_code;	     /**< Status for findings. */
 	bool has_min_age; /**< Given, not the default: `replay` goes by the recording otherwise. */
 	bool has_grace;	  /**< The same. */
+	bool has_fail_on; /**< Given: JUnit goes by `leak` otherwise, like `run`. */
 	bool with_tree;
 	bool no_goroutines;
 	bool is_strict;

@@ -58,9 +58,13 @@ void ct_cli_version(void)
 {
 	printf("ctxtrace " CTXTRACE_VERSION "\nrecordings: up to format %d\nreports:", CT_EVENT_ABI);
 	for (size_t i = 0; ct_reporters[i]; i++)
-		printf(" %s", ct_reporters[i]->name);
+		if (!ct_reporters[i]->missing)
+			printf(" %s", ct_reporters[i]->name);
+	for (size_t i = 0; ct_reporters[i]; i++)
+		if (ct_reporters[i]->missing)
+			printf("\nnot in this build: %s: %s", ct_reporters[i]->name, ct_reporters[i]->missing);
 	puts(CTXTRACE_HTTP ? "\nserves: --metrics, by libmicrohttpd" :
-			     "\nleft out: --metrics (built without libmicrohttpd)");
+			     "\nnot in this build: --metrics: built without libmicrohttpd");
 	puts("provides for:");
 	for (size_t i = 0; ct_providers[i]; i++)
 		printf("  %-18s %s\n", ct_providers[i]->name, ct_providers[i]->describe);

@@ -68,6 +68,19 @@ static int set_output(struct ct_options *options, const char *value, struct ct_e
 	return 0;
 }
 
+static int set_source_root(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	return ct_cli_directory("--source-root", value, options->source_root, reterr);
+}
+
+static int set_strip_prefix(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	if (!*value)
+		return ct_error_set(reterr, -EINVAL, "--strip-prefix: every name begins with nothing");
+	options->strip_prefix = value;
+	return 0;
+}
+
 static int set_record(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	(void)reterr;
@@ -113,6 +126,7 @@ static int set_request_site(struct ct_options *options, const char *value, struc
 
 static int set_fail_on(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
+	options->has_fail_on = true;
 	return ct_cli_fail_on(value, &options->fail_on, reterr);
 }
 
@@ -184,15 +198,19 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_WHAT, 263, "no-goroutines", NULL, LIVE, set_no_goroutines, "do not look at goroutines or threads" },
 	{ CT_OPTION_WHAT, 264, "max-contexts", "N", JUDGING, set_max_contexts, "cap on contexts kept (4,000,000)" },
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING | DIFF, set_format,
-	  "text (default) or json; repeatable, F=FILE writes to FILE" },
+	  "text, json, pprof, folded, sarif, junit, trace; repeatable, F=FILE" },
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING | DIFF, set_output,
 	  "where the report goes; default standard output" },
+	{ CT_OPTION_REPORT, 276, "source-root", "DIR", JUDGING, set_source_root,
+	  "sarif, junit: files below DIR are the repository's, named from there" },
+	{ CT_OPTION_REPORT, 277, "strip-prefix", "P", JUDGING, set_strip_prefix,
+	  "sarif, junit: so are those that begin with P (-trimpath: the module)" },
 	{ CT_OPTION_REPORT, 256, "record", "FILE", LIVE | CENSUS, set_record,
 	  "keep the event stream, census: memory too; `replay FILE` tells it again" },
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },
-	{ CT_OPTION_REPORT, 276, "metrics", "ADDR", LIVE, set_metrics,
+	{ CT_OPTION_REPORT, 278, "metrics", "ADDR", LIVE, set_metrics,
 	  "serve Prometheus metrics over HTTP; \"9435\" means 127.0.0.1:9435" },
 	{ CT_OPTION_RULES, 259, "min-age", "T", (JUDGING & ~CENSUS) | DIFF, set_min_age,
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,8 +57,21 @@ int ct_cli_pid(const char *value, pid_t *ret_pid, struct ct_error *reterr)
 	return rc;
 }
 
+/* "text, json and trace" */
+static void add_formats(char *words, size_t room)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; ct_reporters[i] && used < room; i++) {
+		const char *separator = !i ? "" : ct_reporters[i + 1] ? ", " : " and ";
+
+		used += (size_t)snprintf(words + used, room - used, "%s%s", separator, ct_reporters[i]->name);
+	}
+}
+
 int ct_cli_format(const char *value, struct ct_output_request *ret_request, struct ct_error *reterr)
 {
+	char formats[160] = "";
 	size_t length = strcspn(value, "=");
 
 	for (size_t i = 0; ct_reporters[i]; i++) {
@@ -67,12 +81,35 @@ int ct_cli_format(const char *value, struct ct_output_request *ret_request, stru
 			continue;
 		if (value[length] == '=' && !value[length + 1])
 			return ct_error_set(reterr, -EINVAL, "--format: \"%s\" names no file after '='", value);
+		if (ct_reporters[i]->missing)
+			return ct_error_set(reterr, -EINVAL, "--format: this build has no %s: %s", name,
+					    ct_reporters[i]->missing);
 		ret_request->format = name;
 		ret_request->file = value[length] ? value + length + 1 : NULL;
 		return 0;
 	}
-	return ct_error_set(reterr, -EINVAL, "--format: \"%.*s\" is no format; there are text and json", (int)length,
-			    value);
+	add_formats(formats, sizeof(formats));
+	return ct_error_set(reterr, -EINVAL, "--format: \"%.*s\" is no format; there are %s", (int)length, value,
+			    formats);
+}
+
+/* The sources may be elsewhere, as where a recording is replayed: then the name has to be whole. */
+int ct_cli_directory(const char *option, const char *value, char ret_path[PATH_MAX], struct ct_error *reterr)
+{
+	size_t length = strlen(value);
+
+	if (length >= PATH_MAX || !length)
+		return ct_error_set(reterr, -EINVAL, "%s: no name of a directory", option);
+	if (!realpath(value, ret_path)) {
+		if (*value != '/')
+			return ct_error_set(reterr, -EINVAL, "%s: %s: %s", option, value, strerror(errno));
+		memcpy(ret_path, value, length + 1);
+	}
+	for (length = strlen(ret_path); length && ret_path[length - 1] == '/'; length--)
+		ret_path[length - 1] = '\0';
+	if (!length)
+		return ct_error_set(reterr, -EINVAL, "%s: everything is below %s", option, value);
+	return 0;
 }
 
 static int kind_bit(const char *name, size_t length, uint32_t *bits)
@@ -85,9 +122,9 @@ static int kind_bit(const char *name, size_t length, uint32_t *bits)
 	memcpy(copy, name, length);
 	copy[length] = '\0';
 	if (!strcmp(copy, "leak"))
-		*bits |= CT_FAIL_ON_LEAK;
+		*bits |= CT_KINDS_LEAK;
 	else if (!strcmp(copy, "any"))
-		*bits |= CT_FAIL_ON_ANY;
+		*bits |= CT_KINDS_ANY;
 	else if (ct_finding_kind_from_name(copy, &kind))
 		*bits |= 1u << kind;
 	else

@@ -17,5 +17,8 @@ int ct_cli_pid(const char *value, pid_t *ret_pid, struct ct_error *reterr);
 /** "FORMAT" or "FORMAT=FILE"; `value` is cut at the '='. @return 0 or -EINVAL. */
 int ct_cli_format(const char *value, struct ct_output_request *ret_request, struct ct_error *reterr);
 
+/** A directory that is there, or the name of one elsewhere, made absolute. @return 0 or -EINVAL. */
+int ct_cli_directory(const char *option, const char *value, char ret_path[PATH_MAX], struct ct_error *reterr);
+
 /** "lost-cancel,leaked-timer", "leak", "any", "none". @return 0 or -EINVAL. */
 int ct_cli_fail_on(const char *value, uint32_t *ret_bits, struct ct_error *reterr);

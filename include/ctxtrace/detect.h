@@ -121,6 +121,13 @@ struct ct_detect_options {
 int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_detect_options *options,
 		  const struct ct_allocator *allocator, struct ct_findings *ret_findings);
 
+/** Kinds of findings as a set: a bit per enum ct_finding_kind, and these two above them. */
+#define CT_KINDS_LEAK (1u << 30) /**< Whatever is a leak. */
+#define CT_KINDS_ANY (1u << 31)
+
+/** @return true when the finding is confirmed and of one of these kinds: what --fail-on means. */
+bool ct_finding_fails(const struct ct_finding *finding, uint32_t kinds);
+
 /** Release findings. Zeroed ones are fine. */
 void ct_findings_done(struct ct_findings *findings);
 

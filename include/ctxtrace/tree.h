@@ -211,6 +211,7 @@ struct ct_tree_options {
 	uint32_t max_sites;    /**< Default 65,536. */
 	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
 	uint64_t lost_age_ns;  /**< Lost ones that ended younger are no losses (struct ct_losses). Default 0: all are. */
+	uint32_t max_lifetimes; /**< Ended contexts to keep, the latest ones, for a trace. Default 0: none. */
 };
 
 /** The live model. */
@@ -267,6 +268,27 @@ uint32_t ct_tree_sites(const struct ct_tree *tree);
 
 /** @return the who-cancelled-what groups; `ret_count` of them, in order of first use. Borrowed until the next apply. */
 const struct ct_cancel_group *ct_tree_cancels(const struct ct_tree *tree, size_t *ret_count);
+
+/** What is kept of a context that ended. */
+struct ct_lifetime {
+	uint64_t id;
+	uint64_t begin_ns;  /**< As in struct ct_context: of adopted ones the first time they were seen. */
+	uint64_t end_ns;    /**< Of those seen as freed only: when that was seen. */
+	uint64_t task;
+	uint32_t site;
+	uint16_t state; /**< CT_CONTEXT_ bits at the end. */
+	uint8_t kind;
+	uint8_t reason;
+};
+
+/**
+ * The ended contexts that were kept (struct ct_tree_options), in no order that means anything.
+ *
+ * @param ret_count      How many.
+ * @param ret_forgotten  How many older ones were not kept, for want of room.
+ * @return them, borrowed until the next apply; NULL when none were to be kept.
+ */
+const struct ct_lifetime *ct_tree_lifetimes(const struct ct_tree *tree, size_t *ret_count, uint64_t *ret_forgotten);
 
 /** @return true while the task is known to run. */
 bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task);

@@ -103,6 +103,8 @@ static int parse_directive(struct golden_case *golden, char *line, struct ct_err
 		golden->with_tree = true;
 	else if (!strcmp(line, "with") && !strcmp(value, "chosen-age"))
 		golden->is_age_chosen = true;
+	else if (!strcmp(line, "strip-prefix"))
+		snprintf(golden->strip_prefix, sizeof(golden->strip_prefix), "%s", value);
 	else if (!strcmp(line, "repeat"))
 		return 0; // the stream's own, see golden_stream.h
 	else

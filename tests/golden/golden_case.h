@@ -9,6 +9,7 @@
  *	#! undecided N          this many entries are undecided (default 0). Never rewritten either.
  *	#! min-age-ms N         instead of 10,000
  *	#! with tree            as --tree
+ *	#! strip-prefix P       as --strip-prefix P
  *	#! repeat N ... #! end  see golden_stream.h
  *
  * `suppress.txt` and `baseline.txt`, when they are there, are what --suppress and --baseline would be given.
@@ -38,6 +39,7 @@ struct golden_case {
 	uint32_t undecided;
 	uint64_t min_age_ns;
 	bool with_tree;
+	char strip_prefix[128]; /**< As --strip-prefix; "" none. */
 	bool is_age_chosen; /**< `#! with chosen-age`: the user gave --min-age. */
 };
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "golden_rules.h"
 
-#include "base/text.h"
-
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,4 +68,22 @@ int golden_rules_json(const char *directory, const char *text, const struct ct_f
 		rc = broken(directory, "other findings than the detectors gave", 1);
 	json_decref(report);
 	return rc;
+}
+
+int golden_rules(const char *directory, const char *format, const struct ct_text *text,
+		 const struct ct_findings *findings)
+{
+	if (!strcmp(format, "text"))
+		return golden_rules_text(directory, text->data, findings);
+	if (!strcmp(format, "json"))
+		return golden_rules_json(directory, text->data, findings);
+	if (!strcmp(format, "folded"))
+		return golden_rules_folded(directory, text, findings);
+	if (!strcmp(format, "sarif"))
+		return golden_rules_sarif(directory, text->data, findings);
+	if (!strcmp(format, "junit"))
+		return golden_rules_junit(directory, text);
+	if (!strcmp(format, "trace"))
+		return golden_rules_trace(directory, text->data);
+	return 0;
 }

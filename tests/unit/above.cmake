@@ -3,7 +3,7 @@
 ctxtrace_unit(recording ctxtrace_probe)
 ctxtrace_unit(probe_point ctxtrace_probe)
 ctxtrace_unit(request_sites ctxtrace_probe)
-foreach(part report_text report_json report_tree metrics suppress baseline diff)
+foreach(part report_text report_json report_tree report_exchange report_trace metrics suppress baseline diff)
   ctxtrace_unit(${part} ctxtrace_report)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
@@ -18,10 +18,20 @@ target_sources(test_http PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/http_accept.c
 ctxtrace_unit(http_none ctxtrace_core)
 target_sources(test_http_none PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/http_none.c)
 
+if(CTXTRACE_HAS_PPROF)
+  ctxtrace_unit(report_pprof ctxtrace_report ctxtrace_profile PkgConfig::ZLIB)
+  target_include_directories(test_report_pprof PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
+endif()
+
 # The command line is the program's own; its files are compiled once more here.
 ctxtrace_unit(cli ctxtrace_report ctxtrace_probe m)
 target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/user/cli.c
   ${PROJECT_SOURCE_DIR}/user/cli_help.c ${PROJECT_SOURCE_DIR}/user/cli_options.c ${PROJECT_SOURCE_DIR}/user/cli_values.c)
+
+# The same where protobuf-c was missing: its own ct_reporter_pprof comes before the library's.
+ctxtrace_unit(cli_without_pprof ctxtrace_report m)
+target_sources(test_cli_without_pprof PRIVATE ${PROJECT_SOURCE_DIR}/user/cli_values.c
+  ${PROJECT_SOURCE_DIR}/user/report/pprof_missing.c)
 
 # The memory room against memory made by hand.
 foreach(part memory_children memory_mark memory_heap memory_holders memory_verify span_feed)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,7 +98,8 @@ static void every_option_sets_its_field(void **state)
 {
 	const struct ct_options *options =
 		good("--pid=7 -d 30s -f json=a.json -f text -o out --record r --fail-on lost-cancel,leak --suppress s "
-		     "--min-age 2m --grace 250ms --tree --why=main.* --no-goroutines --max-contexts 10 --strict -v -q");
+		     "--min-age 2m --grace 250ms --tree --why=main.* --no-goroutines --max-contexts 10 --strict -v -q "
+		     "--source-root /nowhere/shop/ --strip-prefix example.com/shop");
 
 	(void)state;
 	assert_int_equal(options->duration_ns, 30 * CT_NSEC_PER_SEC);
@@ -106,7 +108,9 @@ static void every_option_sets_its_field(void **state)
 	assert_string_equal(options->outputs[0].file, "a.json");
 	assert_string_equal(options->outputs[1].file, "out");
 	assert_string_equal(options->record, "r");
-	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL | CT_FAIL_ON_LEAK);
+	assert_string_equal(options->source_root, "/nowhere/shop");
+	assert_string_equal(options->strip_prefix, "example.com/shop");
+	assert_int_equal(options->fail_on, 1u << CT_FINDING_LOST_CANCEL | CT_KINDS_LEAK);
 	assert_string_equal(options->suppress, "s");
 	assert_int_equal(options->min_age_ns, 120 * CT_NSEC_PER_SEC);
 	assert_int_equal(options->grace_ns, 250 * CT_NSEC_PER_MSEC);
@@ -128,7 +132,7 @@ static void run_takes_a_command(void **state)
 	assert_null(options->command_argv[4]);
 	assert_int_equal(options->exit_code, 9);
 	assert_int_equal(options->min_age_ns, CT_NSEC_PER_SEC);
-	assert_int_equal(options->fail_on, CT_FAIL_ON_LEAK);
+	assert_int_equal(options->fail_on, CT_KINDS_LEAK);
 	assert_string_equal(good("run ls -d 5s")->command_argv[1], "-d"); // without `--` too
 	assert_int_equal(good("run --fail-on none -- ls")->fail_on, 0);
 	bad("run", "`run` needs a command");
@@ -237,6 +241,9 @@ static void wrong_usage_is_named(void **state)
 	bad("-p 7 -d 0", "--duration must be longer than 0");
 	bad("-p 7 --exit-code 5", "--exit-code has no meaning for `ctxtrace -p PID`");
 	bad("-p 7 -f text -f json", "two formats for standard output");
+	bad("-p 7 -f xml", "no format; there are text, json, pprof, folded, sarif, junit and trace");
+	bad("-p 7 --source-root no/such", "--source-root: no/such: No such file");
+	bad("check --strip-prefix a", "--strip-prefix has no meaning for `ctxtrace check`");
 	bad("-p 7 -f json -f text=a -f text", "two formats for standard output");
 	bad("-p 7 -f text -f text -f text -f text -f text -f text -f text -f text -f text", "more than 8 times");
 	bad("runs", "was not understood");
@@ -311,11 +318,32 @@ static void formats_may_have_files(void **state)
 	assert_string_equal(request.file, "a=b");
 	assert_int_equal(ct_cli_format("text", &request, NULL), 0);
 	assert_null(request.file);
+	assert_int_equal(ct_cli_format("trace=t.json", &request, NULL), 0);
+	assert_string_equal(request.file, "t.json");
 	assert_int_equal(ct_cli_format("json=", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("js", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("jsonx", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("", &request, NULL), -EINVAL);
 	assert_int_equal(ct_cli_format("=a", &request, NULL), -EINVAL);
+}
+
+static void a_directory_is_made_absolute(void **state)
+{
+	char path[PATH_MAX], here[PATH_MAX], *long_name = calloc(1, PATH_MAX + 1);
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_non_null(long_name);
+	memset(long_name, '/', PATH_MAX);
+	assert_int_equal(ct_cli_directory("--source-root", ".", path, NULL), 0);
+	assert_string_equal(path, here);
+	assert_int_equal(ct_cli_directory("--source-root", "/nowhere/src//", path, NULL), 0); // of another machine
+	assert_string_equal(path, "/nowhere/src");
+	assert_int_equal(ct_cli_directory("--source-root", "no/such", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", "", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", "/", path, NULL), -EINVAL);
+	assert_int_equal(ct_cli_directory("--source-root", long_name, path, NULL), -EINVAL);
+	free(long_name);
 }
 
 static void fail_on_takes_kinds(void **state)
@@ -328,13 +356,13 @@ static void fail_on_takes_kinds(void **state)
 		assert_int_equal(bits, 1u << kind);
 	}
 	assert_int_equal(ct_cli_fail_on("any,leak,none", &bits, NULL), 0);
-	assert_int_equal(bits, CT_FAIL_ON_ANY | CT_FAIL_ON_LEAK);
+	assert_int_equal(bits, CT_KINDS_ANY | CT_KINDS_LEAK);
 	assert_int_equal(ct_cli_fail_on("leak,", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on(",leak", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("leaks", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("lost-cancel lost-cancel lost-cancel lost-cancel", &bits, NULL), -EINVAL);
-	assert_int_equal(bits, CT_FAIL_ON_ANY | CT_FAIL_ON_LEAK); // untouched
+	assert_int_equal(bits, CT_KINDS_ANY | CT_KINDS_LEAK); // untouched
 }
 
 /* Every option is in the help text, once, and no line of it wraps. */
@@ -385,6 +413,7 @@ int main(void)
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(numbers_have_bounds),
 		cmocka_unit_test(formats_may_have_files),
+		cmocka_unit_test(a_directory_is_made_absolute),
 		cmocka_unit_test(fail_on_takes_kinds),
 		cmocka_unit_test(help_is_the_table),
 	};

@@ -156,7 +156,7 @@ static void tell_with_failure_at(struct telling *telling, const char *story, int
 	struct ct_error error = CT_ERROR_INIT;
 
 	meter_init(&telling->meter, left);
-	telling->tree = ct_tree_new(&telling->meter.allocator, NULL);
+	telling->tree = ct_tree_new(&telling->meter.allocator, &(struct ct_tree_options){.max_lifetimes = 8});
 	if (!telling->tree) {
 		assert_int_equal(telling->meter.blocks, 0);
 		telling->refusals++;
@@ -218,7 +218,7 @@ static void without_any_more_memory_the_tree_stays_whole(void **state)
 		struct telling telling = {.refusals = 0};
 
 		meter_init(&telling.meter, left);
-		telling.tree = ct_tree_new(&telling.meter.allocator, NULL);
+		telling.tree = ct_tree_new(&telling.meter.allocator, &(struct ct_tree_options){.max_lifetimes = 8});
 		if (!telling.tree)
 			continue;
 		assert_int_equal(ct_event_text_parse(story.data, take_or_leave, &telling, NULL), 0);

@@ -91,9 +91,12 @@ static bool fails(const struct ct_options *options, const struct ct_diff *diff)
 {
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct ct_diff_row *row = &diff->rows[i];
+		bool is_more = row->change == CT_CHANGE_NEW || row->change == CT_CHANGE_GROWN;
 
-		if ((row->change == CT_CHANGE_NEW || row->change == CT_CHANGE_GROWN) &&
-		    ct_fail_on_names(options->fail_on, row->b->kind, row->b->severity, row->b->confidence))
+		if (is_more && ct_finding_fails(&(struct ct_finding){ .kind = row->b->kind,
+								      .severity = row->b->severity,
+								      .confidence = row->b->confidence },
+						options->fail_on))
 			return true;
 	}
 	return false;

@@ -22,8 +22,16 @@ void ct_complain(const struct ct_error *error)
 int ct_outputs_open(struct ct_outputs *outputs, const struct ct_options *options, struct ct_error *reterr)
 {
 	for (unsigned int i = 0; i < options->outputs_count; i++) {
+		const struct ct_reporter *reporter = ct_reporter_find(options->outputs[i].format);
 		const char *file = options->outputs[i].file;
-		int fd = file ? open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : STDOUT_FILENO;
+		int fd;
+
+		if (!file && reporter && reporter->is_binary && isatty(STDOUT_FILENO)) {
+			ct_error_set(reterr, -EINVAL, "cannot write %s to a terminal: it is binary", reporter->name);
+			ct_error_hint(reterr, "-f %s=FILE writes it to a file", reporter->name);
+			return -EINVAL;
+		}
+		fd = file ? open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : STDOUT_FILENO;
 
 		if (fd < 0)
 			return ct_error_set(reterr, -errno, "cannot write %s: %s", file, strerror(errno));
@@ -55,14 +63,6 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
-static const struct ct_reporter *reporter_named(const char *name)
-{
-	for (size_t i = 0; ct_reporters[i]; i++)
-		if (!strcmp(ct_reporters[i]->name, name))
-			return ct_reporters[i];
-	return NULL;
-}
-
 int ct_write_whole(int fd, const struct ct_text *text)
 {
 	if (text->failed)
@@ -88,7 +88,7 @@ int ct_outputs_put(struct ct_outputs *outputs, unsigned int which, const struct 
 static int write_one(struct ct_outputs *outputs, unsigned int which, const struct ct_options *options,
 		     const struct ct_snapshot *snapshot, struct ct_error *reterr)
 {
-	const struct ct_reporter *reporter = reporter_named(options->outputs[which].format);
+	const struct ct_reporter *reporter = ct_reporter_find(options->outputs[which].format);
 	struct ct_text text = { 0 };
 	int rc = reporter ? reporter->write(snapshot, &text) : -ENOENT;
 
@@ -119,6 +119,9 @@ int ct_outputs_write(struct ct_outputs *outputs, const struct ct_pipeline *pipel
 			.baseline = pipeline->baseline,
 			.now_ns = ct_tree_window(pipeline->tree)->now_ns,
 			.min_age_ns = pipeline->min_age_ns,
+			.fail_on = options->has_fail_on ? options->fail_on : CT_KINDS_LEAK,
+			.source_root = *options->source_root ? options->source_root : NULL,
+			.strip_prefix = options->strip_prefix,
 			.with_tree = options->with_tree,
 			.with_colour = wants_colour(outputs->fds[i]),
 		};

@@ -1,14 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline.h"
 
+#include "ctxtrace/report.h"
+
 #include <errno.h>
 #include <string.h>
+
+static bool wants_lifetimes(const struct ct_options *options)
+{
+	for (unsigned int i = 0; i < options->outputs_count; i++) {
+		const struct ct_reporter *reporter = ct_reporter_find(options->outputs[i].format);
+
+		if (reporter && reporter->wants_lifetimes)
+			return true;
+	}
+	return false;
+}
 
 int ct_pipeline_init(struct ct_pipeline *pipeline, const struct ct_options *options, struct ct_error *reterr)
 {
 	struct ct_tree_options caps = {
 		.max_contexts = options->max_contexts,
 		.lost_age_ns = options->min_age_ns,
+		.max_lifetimes = wants_lifetimes(options) ? CT_REPORT_LIFETIMES_MAX : 0,
 	};
 	int rc = 0;
 
@@ -113,23 +127,10 @@ int ct_pipeline_judge(const struct ct_pipeline *pipeline, struct ct_findings *re
 	return rc;
 }
 
-bool ct_fail_on_names(uint32_t fail_on, enum ct_finding_kind kind, enum ct_severity severity, enum ct_confidence confidence)
-{
-	if (confidence != CT_CONFIDENCE_CONFIRMED)
-		return false;
-	if (fail_on & (CT_FAIL_ON_ANY | 1u << kind))
-		return true;
-	return fail_on & CT_FAIL_ON_LEAK && severity == CT_SEVERITY_LEAK;
-}
-
 bool ct_pipeline_fails(const struct ct_pipeline *pipeline, const struct ct_findings *findings)
 {
-	for (size_t i = 0; i < findings->count && !pipeline->accepts; i++) {
-		const struct ct_finding *finding = &findings->list[i];
-
-		if (finding->baseline != CT_BASELINE_KNOWN &&
-		    ct_fail_on_names(pipeline->options->fail_on, finding->kind, finding->severity, finding->confidence))
+	for (size_t i = 0; i < findings->count && !pipeline->accepts; i++)
+		if (ct_finding_fails(&findings->list[i], pipeline->options->fail_on))
 			return true;
-	}
 	return false;
 }

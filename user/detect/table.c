@@ -48,6 +48,15 @@ const char *ct_baseline_mark_name(enum ct_baseline_mark mark)
 	return names[mark];
 }
 
+bool ct_finding_fails(const struct ct_finding *finding, uint32_t kinds)
+{
+	if (finding->confidence != CT_CONFIDENCE_CONFIRMED || finding->baseline == CT_BASELINE_KNOWN)
+		return false;
+	if (kinds & CT_KINDS_LEAK && finding->severity == CT_SEVERITY_LEAK)
+		return true;
+	return kinds & (CT_KINDS_ANY | 1u << finding->kind);
+}
+
 const char *ct_severity_name(enum ct_severity severity)
 {
 	switch (severity) {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The report for machines, schema "ctxtrace-report/1". Fields are added, never renamed. */
-#include "base/time.h"
 #include "report/explain.h"
 #include "report/json_parts.h"
 #include "report/summary.h"
 
 #include <string.h>
-#include <time.h>
 
 static void write_target(struct ct_json *json, const struct ct_window *window)
 {
@@ -41,14 +39,10 @@ static void write_window(struct ct_json *json, const struct ct_snapshot *snapsho
 {
 	static const char *const ends[CT_END_REASON_END] = { "duration", "signal", "target-exit" };
 	const struct ct_window *window = ct_tree_window(snapshot->tree);
-	time_t seconds = (time_t)(window->wall_clock_ns / CT_NSEC_PER_SEC);
-	struct tm calendar;
-	char start[40] = "";
+	char start[CT_TIMESTAMP_BYTES];
 
-	if (window->has_begun && gmtime_r(&seconds, &calendar))
-		strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &calendar);
 	ct_json_open(json, "window", '{');
-	ct_json_string(json, "start", *start ? start : NULL);
+	ct_json_string(json, "start", ct_window_start(snapshot, start) ? start : NULL);
 	if (window->has_begun)
 		ct_json_seconds(json, "duration_s", ct_window_duration(snapshot));
 	else

@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/summary.h"
 
+#include "base/time.h"
+
 #include <string.h>
+#include <time.h>
+
+bool ct_window_start(const struct ct_snapshot *snapshot, char ret_start[CT_TIMESTAMP_BYTES])
+{
+	const struct ct_window *window = ct_tree_window(snapshot->tree);
+	time_t seconds = (time_t)(window->wall_clock_ns / CT_NSEC_PER_SEC);
+	struct tm calendar;
+
+	return window->has_begun && gmtime_r(&seconds, &calendar) &&
+	       strftime(ret_start, CT_TIMESTAMP_BYTES, "%Y-%m-%dT%H:%M:%SZ", &calendar);
+}
 
 uint64_t ct_window_duration(const struct ct_snapshot *snapshot)
 {

@@ -7,6 +7,12 @@
 /** Frames a report shows per site; deeper callers do not help. */
 #define CT_FRAMES_SHOWN 12
 
+/** Room for a time of RFC 3339. */
+#define CT_TIMESTAMP_BYTES 40
+
+/** When the window opened, in UTC. @return false when that is not known. */
+bool ct_window_start(const struct ct_snapshot *snapshot, char ret_start[CT_TIMESTAMP_BYTES]);
+
 /** @return how long the window was open, up to now. */
 uint64_t ct_window_duration(const struct ct_snapshot *snapshot);
 

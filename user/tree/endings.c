@@ -157,6 +157,7 @@ const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, co
 	context->state |= CT_CONTEXT_ENDED;
 	context->reason = ending->reason;
 	count_end(tree, context, ending);
+	ct_lifetime_keep(tree, context, ending);
 	explain_end(tree, context, ending, ct_loss_count(tree, context, ending));
 	ct_request_context_ends(tree, context, ending);
 	if (context->children)
@@ -181,15 +182,17 @@ uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint
 	return CT_REASON_EXPLICIT;
 }
 
-void ct_context_forget_all(struct ct_tree *tree)
+void ct_context_forget_all(struct ct_tree *tree, uint64_t time_ns)
 {
-	struct ct_ending freed = { .reason = CT_REASON_FREED };
+	struct ct_ending freed = { .time_ns = time_ns, .reason = CT_REASON_FREED };
 
 	for (uint32_t i = 0; i < tree->contexts.end; i++) {
 		const struct ct_context *context = ct_tree_at(tree, i);
 
-		if (context->id && !(context->state & CT_CONTEXT_ENDED))
-			count_end(tree, context, &freed);
+		if (!context->id || context->state & CT_CONTEXT_ENDED)
+			continue;
+		count_end(tree, context, &freed);
+		ct_lifetime_keep(tree, context, &freed);
 	}
 	ct_map_done(&tree->by_address);
 	ct_slab_done(&tree->contexts);

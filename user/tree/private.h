@@ -119,8 +119,16 @@ struct ct_routes {
 
 #define CT_ROUTES_MAX 1024u
 
+/* A ring of ended contexts. */
+struct ct_lifetimes {
+	struct ct_lifetime *list; /* NULL: none are kept */
+	uint64_t told;
+	uint32_t room;
+};
+
 struct ct_tree {
 	const struct ct_allocator *allocator;
+	struct ct_lifetimes lifetimes;
 	struct ct_tree_options caps;
 	struct ct_slab contexts;
 	struct ct_map by_address;
@@ -211,7 +219,11 @@ bool ct_context_is_below(const struct ct_tree *tree, uint32_t index, uint32_t ab
 /* endings.c: ending and forgetting. */
 const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending);
 uint8_t ct_context_infer_reason(const struct ct_tree *tree, uint32_t index, uint64_t time_ns);
-void ct_context_forget_all(struct ct_tree *tree);
+void ct_context_forget_all(struct ct_tree *tree, uint64_t time_ns);
+
+/* lifetimes.c: ended contexts kept for a trace. */
+int ct_lifetimes_init(struct ct_tree *tree, uint32_t most);
+void ct_lifetime_keep(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
 
 /* losses.c: proven losses that end. */
 uint8_t ct_loss_count(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);

@@ -80,7 +80,7 @@ struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct c
 	init_rooms(tree);
 	tree->ended = ct_allocate(allocator, CT_ENDED_SLOTS * sizeof(*tree->ended));
 	tree->origins = ct_allocate(allocator, CT_ORIGIN_SLOTS * sizeof(*tree->origins));
-	if (!tree->ended || !tree->origins || ct_slab_reserve(&tree->sites, 1)) {
+	if (!tree->ended || !tree->origins || ct_lifetimes_init(tree, chosen.max_lifetimes) || ct_slab_reserve(&tree->sites, 1)) {
 		ct_tree_free(tree);
 		return NULL;
 	}
@@ -115,6 +115,7 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_release(allocator, tree->groups);
 	ct_release(allocator, tree->ended);
 	ct_release(allocator, tree->origins);
+	ct_release(allocator, tree->lifetimes.list);
 	ct_release(allocator, tree->scans.told);
 	ct_census_groups_done(tree);
 	ct_release(allocator, tree->target_strings);

@@ -97,10 +97,9 @@ int ct_apply_counters(struct ct_tree *tree, const struct ct_event *event, const 
 /* A new program: nothing of the old one exists any more, so nothing of it can be a leak. */
 int ct_apply_exec(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
-	(void)event;
 	(void)ret_context;
 	ct_requests_close(tree);
-	ct_context_forget_all(tree);
+	ct_context_forget_all(tree, event->header->time_ns);
 	ct_tasks_close(tree);
 	tree->scans.scan = 0;
 	tree->scans.told_count = 0;
