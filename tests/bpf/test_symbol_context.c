@@ -301,7 +301,7 @@ static void test_tasks(void **state)
 	assert_int_equal(event->creator, 0);
 	assert_int_equal(event->entry, 0);
 	assert_int_equal(event->path, 1);
-	assert_int_equal(event->pad, 0);
+	assert_int_equal(event->entry_path, 0);
 	assert_int_equal(begin_task(0x2000)->context, 0);
 	assert_int_equal(begin_task(BACKGROUND)->context, 0);
 	assert_int_equal(begin_task(0)->context, 0);

@@ -26,7 +26,7 @@ static int set_up(void **state)
 static void exit_thread(uint32_t process, int live)
 {
 	struct signal_struct signal = {.live = {live}};
-	struct task_struct task = {&signal};
+	struct task_struct task = {.signal = &signal};
 	uint64_t args[] = {(uint64_t)(uintptr_t)&task};
 
 	shim.process = process;

@@ -108,11 +108,12 @@ static int push_begin(struct ct_live *live)
 static void drop_task_points(struct ct_live *live)
 {
 	static const enum ct_role roles[] = { CT_ROLE_GO_TASK_START, CT_ROLE_GO_TASK_END, CT_ROLE_C_TASK_BEGIN,
-					      CT_ROLE_C_TASK_END };
+					      CT_ROLE_C_TASK_END, CT_ROLE_C_SPAWN, CT_ROLE_C_JOIN };
 
 	for (size_t i = 0; i < live->plans_count; i++)
 		for (size_t j = 0; j < sizeof(roles) / sizeof(roles[0]); j++)
 			ct_plan_remove(&live->plans[i], roles[j]);
+	live->config.watch_threads = 0;
 }
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Requests: when they begin, who serves them, and the signs by which they are over (ctxtrace/work.h). A request stays
- * until it is over and the last task that was started with a context of it has ended.
+ * until it is over and the last task that belongs to it has ended.
  */
 #include "tree/private.h"
 
@@ -69,6 +69,32 @@ static void forget_maker(struct ct_tree *tree, uint32_t index)
 		ct_map_remove(&tree->by_maker, maker);
 }
 
+/* The one that it lay in is the innermost again, if it is not over. */
+static void pop(struct ct_tree *tree, uint32_t index)
+{
+	const struct ct_request *request = request_at(tree, index);
+	const struct ct_request *outer = request->outer_id ? request_at(tree, request->outer) : NULL;
+
+	if (!request->task || ct_map_find(&tree->by_innermost, request->task) != index)
+		return;
+	ct_map_remove(&tree->by_innermost, request->task);
+	if (outer && outer->id == request->outer_id && !outer->over_ns)
+		ct_map_insert(&tree->by_innermost, request->task, request->outer);
+}
+
+static void push(struct ct_tree *tree, uint32_t index)
+{
+	struct ct_request *request = request_at(tree, index);
+	uint32_t outer = ct_map_find(&tree->by_innermost, request->task);
+
+	if (outer != CT_INDEX_NONE) {
+		request->outer = outer;
+		request->outer_id = request_at(tree, outer)->id;
+		ct_map_remove(&tree->by_innermost, request->task);
+	}
+	ct_map_insert(&tree->by_innermost, request->task, index);
+}
+
 static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	struct ct_request *request = request_at(tree, index);
@@ -76,6 +102,7 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 
 	if (request->task && ct_map_find(&tree->by_server, request->task) == index)
 		ct_map_remove(&tree->by_server, request->task);
+	pop(tree, index);
 	forget_maker(tree, index);
 	if (at != CT_INDEX_NONE && ct_tree_at(tree, at)->id == request->context_id)
 		ct_tree_at(tree, at)->state |= CT_CONTEXT_REQUEST_OVER;
@@ -85,8 +112,14 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 		linger(tree, index);
 }
 
+/* A task belongs to it. */
+void ct_request_hold(struct ct_tree *tree, uint32_t index)
+{
+	request_at(tree, index)->tasks++;
+}
+
 /* One of its tasks belongs to it no longer. */
-static void leave(struct ct_tree *tree, uint32_t index)
+void ct_request_leave(struct ct_tree *tree, uint32_t index)
 {
 	if (!--request_at(tree, index)->tasks && request_at(tree, index)->over_ns)
 		release(tree, index);
@@ -153,6 +186,10 @@ void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, ui
 		return;
 	tree->window.serves_several |= task && ct_map_find(&tree->by_server, task) != CT_INDEX_NONE;
 	set_server(tree, index, task);
+	if (!task)
+		return;
+	push(tree, index);
+	ct_task_serves(tree, task, index);
 }
 
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
@@ -271,19 +308,6 @@ static bool is_serving(const struct ct_tree *tree, uint64_t number)
 	return !request_at(tree, index)->over_ns && !(request_at(tree, index)->flags & CT_REQUEST_IS_HIJACKED);
 }
 
-/* A task that detaches itself, or works for another request, is not the one's it was started in. */
-static void part_from_request(struct ct_tree *tree, uint32_t now, const struct ct_event_create *create)
-{
-	struct ct_task *task = ct_task_find(tree, create->task);
-	uint32_t bound = task ? task->request : CT_INDEX_NONE;
-	bool is_detached = create->header.flags & CT_CREATE_DETACHED;
-
-	if (bound == CT_INDEX_NONE || (!is_detached && (now == CT_INDEX_NONE || now == bound)))
-		return;
-	task->request = CT_INDEX_NONE;
-	leave(tree, bound);
-}
-
 static void note_detached(struct ct_tree *tree, const struct ct_event_create *create)
 {
 	uint32_t index = ct_map_find(&tree->by_server, create->task);
@@ -312,20 +336,20 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
 	if (index != CT_INDEX_NONE)
 		learn_server(tree, index, create);
-	part_from_request(tree, index, create);
+	ct_task_derives(tree, context, create);
 	note_detached(tree, create);
 }
 
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
 {
 	if (task->request != CT_INDEX_NONE)
-		leave(tree, task->request);
+		ct_request_leave(tree, task->request);
 	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
 }
 
 /* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
  * for the request says so late. */
-static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
+uint32_t ct_request_of_ended(const struct ct_tree *tree, uint64_t address)
 {
 	const struct ct_ended *ended = ct_ended_find(tree, address);
 
@@ -333,17 +357,6 @@ static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
 	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)
 		return CT_INDEX_NONE;
 	return ended->request;
-}
-
-uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id)
-{
-	uint32_t at = start->context ? ct_context_find(tree, start->context) : CT_INDEX_NONE, index;
-
-	*ret_context_id = at == CT_INDEX_NONE ? 0 : ct_tree_at(tree, at)->id;
-	index = at == CT_INDEX_NONE ? request_of_ended(tree, start->context) : ct_request_any_of(tree, ct_tree_at(tree, at));
-	if (index != CT_INDEX_NONE)
-		request_at(tree, index)->tasks++;
-	return index;
 }
 
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags)
@@ -360,6 +373,7 @@ void ct_requests_close(struct ct_tree *tree)
 {
 	ct_map_done(&tree->by_request);
 	ct_map_done(&tree->by_server);
+	ct_map_done(&tree->by_innermost);
 	ct_map_done(&tree->by_maker);
 	ct_slab_done(&tree->requests);
 	memset(tree->lingering, 0, sizeof(tree->lingering));
@@ -390,6 +404,34 @@ uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context 
 	uint32_t index = ct_request_any_of(tree, context);
 
 	return index != CT_INDEX_NONE && !request_at(tree, index)->over_ns ? index : CT_INDEX_NONE;
+}
+
+/* Is it served inside of the one that its task was serving before, as its contexts tell? */
+static bool is_nested(const struct ct_tree *tree, const struct ct_request *request)
+{
+	uint32_t at = ct_context_find(tree, request->context), above;
+
+	if (at == CT_INDEX_NONE || ct_tree_at(tree, at)->id != request->context_id)
+		return false;
+	above = ct_tree_at(tree, at)->parent;
+	return above != CT_INDEX_NONE && ct_request_any_of(tree, ct_tree_at(tree, above)) == request->outer;
+}
+
+/* What a task serves now. Of several that do not lie in one another nobody knows which it is at work for. */
+uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task)
+{
+	uint32_t index = ct_map_find(&tree->by_innermost, task), at = index;
+
+	for (int depth = 0; at != CT_INDEX_NONE && request_at(tree, at)->outer_id; depth++) {
+		const struct ct_request *request = request_at(tree, at), *outer = request_at(tree, request->outer);
+
+		if (outer->id != request->outer_id || outer->over_ns)
+			break;
+		if (depth == REQUEST_HOPS_MAX || !is_nested(tree, request))
+			return CT_INDEX_NONE;
+		at = request->outer;
+	}
+	return index;
 }
 
 uint32_t ct_tree_requests_end(const struct ct_tree *tree)
