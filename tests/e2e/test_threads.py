@@ -34,12 +34,12 @@ def settle():
     wait_for("findings to be old enough", lambda: time.monotonic() > reached + SETTLED_SECONDS, SETTLED_SECONDS + 60)
 
 
-def watch(scenario, *arguments):
+def watch(scenario, *arguments, env=None):
     """Report and truth of a program that was watched from before it began; and the replay is the report."""
     need_bpf()
     with Target([environment("E2E_THREADS_BIN"), scenario]) as target:
         with Agent("--min-age", "1s", "--grace", "1s", "--record", "threads.rec", *arguments, pid=target.pid,
-                   relative=True) as agent:
+                   relative=True, env=env) as agent:
             target.tell("run")
             settle()
             report = agent.stop()
@@ -56,9 +56,9 @@ def expect_threads(report, truth):
     report.expect(seen >= truth["threads"], f"{seen} of {truth['threads']} threads were seen")
 
 
-def found(scenario, *arguments):
+def found(scenario, env=None):
     kind, severity, function = FOUND[scenario]
-    report, truth = watch(scenario, *arguments)
+    report, truth = watch(scenario, env=env)
     file, line = marked_line(SOURCES / "outlive.c", scenario)
     finding = report.expect_finding(kind, function, file, line, severity)
     check(truth["expected"] > 0, "the program has done nothing")
@@ -84,7 +84,7 @@ for a_scenario in SILENT:
 
 @case("perf_links")
 def perf_links():
-    found("argument", "--perf-links")
+    found("argument", {"CTXTRACE_FORCE_PERF": "1"})
 
 
 @case("no_goroutines")

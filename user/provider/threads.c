@@ -20,9 +20,10 @@
 static const struct {
 	const char *symbol;
 	enum ct_role role;
+	ct_probe_chooser choose;
 } wanted[] = {
-	{"pthread_create", CT_ROLE_C_SPAWN},
-	{"pthread_join", CT_ROLE_C_JOIN},
+	{"pthread_create", CT_ROLE_C_SPAWN, ct_probe_point_c},
+	{"pthread_join", CT_ROLE_C_JOIN, ct_probe_point_c_thunk},
 };
 
 static bool may_have_threads(const char *path)
@@ -43,7 +44,7 @@ static int add_symbol(struct ct_binary *binary, size_t index, struct ct_plan *pl
 	int rc = count > 0 ? 0 : ct_plan_refuse(plan, wanted[index].symbol, "no such symbol");
 
 	for (int i = 0; i < count && i < ADDRESSES_MAX && !rc; i++)
-		rc = ct_plan_function(plan, binary, wanted[index].symbol, &functions[i], ct_probe_point_c,
+		rc = ct_plan_function(plan, binary, wanted[index].symbol, &functions[i], wanted[index].choose,
 				      CT_COOKIE(wanted[index].role, 0), false);
 	return rc;
 }
