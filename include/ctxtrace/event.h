@@ -175,7 +175,7 @@ struct ct_event_task_join {
 	__u64 by;   /**< Who waits. */
 };
 
-/** A goroutine or thread ends. */
+/** A goroutine or thread ends. From user space, without a number: after a gap, a thread that is not there any more. */
 struct ct_event_task_end {
 	struct ct_event_header header;
 	__u64 task;
