@@ -6,6 +6,7 @@ pthread_create, all of them; those that live on by design are not spoken of. And
 import functools
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -103,6 +104,26 @@ def ended():
     check(truth["threads"] > 40, "the program has started no threads")
     live = report["tasks"]["live"]
     report.expect(live <= 6, f"{live} threads live on: the first one and four workers do")
+
+
+@case("unseen_ends")
+def unseen_ends():
+    """The threads end while ctxtrace stands still and its ring is full: they are not there, so nothing is said of them."""
+    need_bpf()
+    with Target([environment("E2E_THREADS_BIN"), "unseen-ends"]) as target:
+        with Agent("--min-age", "1s", "--grace", "1s", "--record", "threads.rec", pid=target.pid, relative=True,
+                   env={"CTXTRACE_RING_BYTES": "16384"}) as agent:
+            agent.signal(signal.SIGSTOP)
+            target.tell("run")
+            agent.signal(signal.SIGCONT)
+            settle()
+            report = agent.stop()
+            again = replay(os.path.join(agent.directory, "threads.rec"))
+        target.end()
+    report.expect(again == report.text, "the replay differs from the report")
+    report.expect(report["quality"]["dropped"].get("ring_full", 0) > 0, "no event was lost")
+    report.expect(report["tasks"]["seen"] >= 20, f"the threads were not seen: {report['tasks']}")
+    report.expect(not report["findings"], "threads that have ended were accused")
 
 
 if __name__ == "__main__":

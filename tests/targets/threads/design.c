@@ -193,3 +193,42 @@ int by_design(struct program *program)
 	wait_at_work(program, 1 + 1 + 1 + 3);
 	return 0;
 }
+
+/* unseen-ends: threads that go on for a moment when their request is over, and end while nobody can be told. */
+
+#define LATE 20
+#define FLOOD 2000
+
+static pthread_barrier_t late;
+
+static void *tidy_up(void *opaque)
+{
+	pthread_barrier_wait(&late);
+	cctx_unref(opaque);
+	return NULL;
+}
+
+static pthread_t tidying[LATE];
+
+static SEEN void handle_tidying(struct program *program, cctx_t *request)
+{
+	(void)program;
+	for (int i = 0; i < LATE; i++)
+		started(pthread_create(&tidying[i], NULL, tidy_up, cctx_ref(request)));
+}
+
+int unseen_ends(struct program *program)
+{
+	pthread_barrier_init(&late, NULL, LATE + 1);
+	serve(program, 1, handle_tidying);
+	for (int i = 0; i < FLOOD; i++) {
+		cctx_t *ctx = must(cctx_with_cancel(program->life));
+
+		cctx_cancel(ctx, NULL);
+		cctx_unref(ctx);
+	}
+	pthread_barrier_wait(&late);
+	for (int i = 0; i < LATE; i++)
+		pthread_join(tidying[i], NULL);
+	return 0;
+}

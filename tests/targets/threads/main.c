@@ -21,6 +21,7 @@ static const struct {
 	{"go", outlive_go},		{"ignored", ignore_cancel},
 	{"pool-at-start", pool_at_start}, {"pool-lazy", pool_lazy}, {"pool-growing", pool_growing},
 	{"pool-of-library", pool_of_library}, {"detached", detached_job}, {"by-design", by_design},
+	{"unseen-ends", unseen_ends},
 };
 
 atomic_int threads_started;

@@ -55,3 +55,4 @@ int pool_of_library(struct program *program);
 /* design.c: others. */
 int detached_job(struct program *program);
 int by_design(struct program *program);
+int unseen_ends(struct program *program);
