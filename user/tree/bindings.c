@@ -2,12 +2,24 @@
 /* Which task belongs to which request, and by what it shows that it belongs to none, or to another one (ctxtrace/work.h). */
 #include "tree/private.h"
 
+/* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
+ * for the request says so late. */
+static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
+{
+	const struct ct_ended *ended = ct_ended_find(tree, address);
+
+	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
+	    (uint32_t)((const struct ct_request *)ct_slab_at(&tree->requests, ended->request))->id != ended->request_id)
+		return CT_INDEX_NONE;
+	return ended->request;
+}
+
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id)
 {
 	uint32_t at = start->context ? ct_context_find(tree, start->context) : CT_INDEX_NONE, index;
 
 	*ret_context_id = at == CT_INDEX_NONE ? 0 : ct_tree_at(tree, at)->id;
-	index = at == CT_INDEX_NONE ? ct_request_of_ended(tree, start->context) :
+	index = at == CT_INDEX_NONE ? request_of_ended(tree, start->context) :
 				      ct_request_any_of(tree, ct_tree_at(tree, at));
 	if (index != CT_INDEX_NONE)
 		ct_request_hold(tree, index);

@@ -237,8 +237,6 @@ uint64_t ct_server_key(const void *owner, uint32_t index);
 uint64_t ct_maker_key(const void *owner, uint32_t index);
 void ct_request_hold(struct ct_tree *tree, uint32_t index);
 void ct_request_leave(struct ct_tree *tree, uint32_t index);
-uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task);
-uint32_t ct_request_of_ended(const struct ct_tree *tree, uint64_t address);
 void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, uint64_t time_ns);
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns);
 void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
@@ -249,6 +247,11 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
 uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 void ct_requests_close(struct ct_tree *tree);
+
+/* serving.c */
+void ct_serving_push(struct ct_tree *tree, uint32_t request);
+void ct_serving_pop(struct ct_tree *tree, uint32_t request);
+uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task);
 
 /* bindings.c */
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);

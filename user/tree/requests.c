@@ -69,32 +69,6 @@ static void forget_maker(struct ct_tree *tree, uint32_t index)
 		ct_map_remove(&tree->by_maker, maker);
 }
 
-/* The one that it lay in is the innermost again, if it is not over. */
-static void pop(struct ct_tree *tree, uint32_t index)
-{
-	const struct ct_request *request = request_at(tree, index);
-	const struct ct_request *outer = request->outer_id ? request_at(tree, request->outer) : NULL;
-
-	if (!request->task || ct_map_find(&tree->by_innermost, request->task) != index)
-		return;
-	ct_map_remove(&tree->by_innermost, request->task);
-	if (outer && outer->id == request->outer_id && !outer->over_ns)
-		ct_map_insert(&tree->by_innermost, request->task, request->outer);
-}
-
-static void push(struct ct_tree *tree, uint32_t index)
-{
-	struct ct_request *request = request_at(tree, index);
-	uint32_t outer = ct_map_find(&tree->by_innermost, request->task);
-
-	if (outer != CT_INDEX_NONE) {
-		request->outer = outer;
-		request->outer_id = request_at(tree, outer)->id;
-		ct_map_remove(&tree->by_innermost, request->task);
-	}
-	ct_map_insert(&tree->by_innermost, request->task, index);
-}
-
 static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	struct ct_request *request = request_at(tree, index);
@@ -102,7 +76,7 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 
 	if (request->task && ct_map_find(&tree->by_server, request->task) == index)
 		ct_map_remove(&tree->by_server, request->task);
-	pop(tree, index);
+	ct_serving_pop(tree, index);
 	forget_maker(tree, index);
 	if (at != CT_INDEX_NONE && ct_tree_at(tree, at)->id == request->context_id)
 		ct_tree_at(tree, at)->state |= CT_CONTEXT_REQUEST_OVER;
@@ -188,7 +162,7 @@ void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, ui
 	set_server(tree, index, task);
 	if (!task)
 		return;
-	push(tree, index);
+	ct_serving_push(tree, index);
 	ct_task_serves(tree, task, index);
 }
 
@@ -347,18 +321,6 @@ void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, 
 	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
 }
 
-/* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
- * for the request says so late. */
-uint32_t ct_request_of_ended(const struct ct_tree *tree, uint64_t address)
-{
-	const struct ct_ended *ended = ct_ended_find(tree, address);
-
-	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
-	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)
-		return CT_INDEX_NONE;
-	return ended->request;
-}
-
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags)
 {
 	uint32_t index = ct_map_find(&tree->by_server, task);
@@ -404,34 +366,6 @@ uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context 
 	uint32_t index = ct_request_any_of(tree, context);
 
 	return index != CT_INDEX_NONE && !request_at(tree, index)->over_ns ? index : CT_INDEX_NONE;
-}
-
-/* Is it served inside of the one that its task was serving before, as its contexts tell? */
-static bool is_nested(const struct ct_tree *tree, const struct ct_request *request)
-{
-	uint32_t at = ct_context_find(tree, request->context), above;
-
-	if (at == CT_INDEX_NONE || ct_tree_at(tree, at)->id != request->context_id)
-		return false;
-	above = ct_tree_at(tree, at)->parent;
-	return above != CT_INDEX_NONE && ct_request_any_of(tree, ct_tree_at(tree, above)) == request->outer;
-}
-
-/* What a task serves now. Of several that do not lie in one another nobody knows which it is at work for. */
-uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task)
-{
-	uint32_t index = ct_map_find(&tree->by_innermost, task), at = index;
-
-	for (int depth = 0; at != CT_INDEX_NONE && request_at(tree, at)->outer_id; depth++) {
-		const struct ct_request *request = request_at(tree, at), *outer = request_at(tree, request->outer);
-
-		if (outer->id != request->outer_id || outer->over_ns)
-			break;
-		if (depth == REQUEST_HOPS_MAX || !is_nested(tree, request))
-			return CT_INDEX_NONE;
-		at = request->outer;
-	}
-	return index;
 }
 
 uint32_t ct_tree_requests_end(const struct ct_tree *tree)
