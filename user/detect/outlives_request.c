@@ -36,6 +36,8 @@ static void add_entry(const struct ct_detect_input *input, const struct ct_group
 	if (group->work.entry == CT_SITE_UNKNOWN ||
 	    !ct_frame_next(ct_tree_site(input->tree, group->work.entry), &cursor, &frame))
 		return;
+	if (frame.function[0] >= '0' && frame.function[0] <= '9') // no name, an address
+		return;
 	ct_text_add(text, " in ");
 	ct_text_add_escaped(text, frame.function, 96);
 }

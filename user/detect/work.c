@@ -70,7 +70,7 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		.at = task->at,
 		.since_ns = since_ns,
 		.request = task->request,
-		.entry = task->entry,
+		.entry = task->is_of_library ? CT_SITE_UNKNOWN : task->entry,
 		.is_by_parentage = !ct_tree_task_holds(input->tree, task),
 		// Where memory is not read, an end may be among the lost events.
 		.is_weak = input->is_weakened || (!ct_work_is_read(input) && ct_tree_task_has_gap(input->tree, task)),
