@@ -35,10 +35,10 @@ def settle():
     wait_for("findings to be old enough", lambda: time.monotonic() > reached + SETTLED_SECONDS, SETTLED_SECONDS + 60)
 
 
-def watch(scenario, *arguments, env=None):
+def watch(scenario, *arguments, env=None, binary="E2E_THREADS_BIN"):
     """Report and truth of a program that was watched from before it began; and the replay is the report."""
     need_bpf()
-    with Target([environment("E2E_THREADS_BIN"), scenario]) as target:
+    with Target([environment(binary), scenario]) as target:
         with Agent("--min-age", "1s", "--grace", "1s", "--record", "threads.rec", *arguments, pid=target.pid,
                    relative=True, env=env) as agent:
             target.tell("run")
@@ -57,9 +57,9 @@ def expect_threads(report, truth):
     report.expect(seen >= truth["threads"], f"{seen} of {truth['threads']} threads were seen")
 
 
-def found(scenario, env=None):
+def found(scenario, **how):
     kind, severity, function = FOUND[scenario]
-    report, truth = watch(scenario, env=env)
+    report, truth = watch(scenario, **how)
     file, line = marked_line(SOURCES / "outlive.c", scenario)
     finding = report.expect_finding(kind, function, file, line, severity)
     check(truth["expected"] > 0, "the program has done nothing")
@@ -85,7 +85,14 @@ for a_scenario in SILENT:
 
 @case("perf_links")
 def perf_links():
-    found("argument", {"CTXTRACE_FORCE_PERF": "1"})
+    found("argument", env={"CTXTRACE_FORCE_PERF": "1"})
+
+
+@case("thin")
+def thin():
+    """The program is in a library that serves requests: its threads are the program's."""
+    found("argument", binary="E2E_THREADS_THIN_BIN")
+    found("used", binary="E2E_THREADS_THIN_BIN")
 
 
 @case("no_goroutines")

@@ -21,6 +21,9 @@ struct program {
 /** A handler. The request has begun, and is neither ended nor cancelled when it returns. */
 typedef void (*handler_fn)(struct program *program, cctx_t *request);
 
+/** What main() is called where all of the program is in a library (thin.c). */
+int threads_main(int argc, char **argv);
+
 /** How many threads the program has started; those of libraries not counted. */
 extern atomic_int threads_started;
 
