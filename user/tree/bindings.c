@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which task belongs to which request, and by what it shows that it belongs to none, or to another one (ctxtrace/work.h). */
+/* Which task belongs to which request, and how it shows that it belongs to none, or to another (ctxtrace/work.h). */
 #include "tree/private.h"
 
 /* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
