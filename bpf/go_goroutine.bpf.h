@@ -158,7 +158,7 @@ static __always_inline void ct_go_task_start(const struct pt_regs *regs, const s
 	event->context = context;
 	event->entry = start.entry;
 	event->path = path;
-	event->pad = 0;
+	event->entry_path = 0;
 	ct_submit(event, sizeof(*event));
 }
 

@@ -25,5 +25,7 @@ struct signal_struct {
 
 /* include/linux/sched.h */
 struct task_struct {
+	int pid; /* of the thread, in the first namespace */
+	int tgid;
 	struct signal_struct *signal;
 } CT_RELOCATABLE;

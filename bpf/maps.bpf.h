@@ -142,3 +142,37 @@ struct {
 	__type(key, struct ct_context_key); /* of the goroutine */
 	__type(value, struct ct_closure_call);
 } closure_calls CT_MAP;
+
+/** A thread that is being started: what pthread_create was given. */
+struct ct_spawn {
+	__u64 handle_at; /**< Where the new thread's pthread_t is put, before the thread is made. */
+	__u64 entry;
+	__u64 context; /**< The argument, or what it leads to. */
+	__u32 path;
+	__u32 entry_path;
+	__u32 flags; /**< CT_TASK_ flags. */
+	__u32 pad;
+};
+
+/** One for each thread that is inside pthread_create; one that failed there stays until its thread tries again or ends. */
+#define CT_SPAWNS_MAX 1024
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CT_SPAWNS_MAX);
+	__type(key, __u32); /* thread that starts the other one */
+	__type(value, struct ct_spawn);
+} spawns CT_MAP;
+
+/**
+ * Threads by their pthread_t. A handle comes again with the next thread in the same place, and then means that one. The
+ * threads of long ago make room: whoever waits for one of them waits unseen.
+ */
+#define CT_HANDLES_MAX 16384
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CT_HANDLES_MAX);
+	__type(key, struct ct_context_key); /* of the handle */
+	__type(value, __u32);		    /* thread */
+} handles CT_MAP;

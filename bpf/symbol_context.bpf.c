@@ -6,7 +6,7 @@
  * The stream knows only contexts that can be cancelled, each with its nearest such ancestor. Roots, values and detached
  * contexts lie between them; the map `links` remembers where each of those leads to.
  */
-#include "path.bpf.h"
+#include "thread.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -196,7 +196,7 @@ static __always_inline void on_task_begin(struct pt_regs *regs, const struct ct_
 	event->context = link.flags & CT_CREATE_DETACHED ? 0 : link.parent;
 	event->entry = 0;
 	event->path = path;
-	event->pad = 0;
+	event->entry_path = 0;
 	ct_submit(event, sizeof(*event));
 }
 
@@ -208,6 +208,13 @@ static __always_inline void on_task_end(void)
 		return;
 	event->task = ct_current_thread();
 	ct_submit(event, sizeof(*event));
+}
+
+static __always_inline void on_spawn(struct pt_regs *regs, const struct ct_process_config *config)
+{
+	struct ct_link link = resolve(config, ct_c_argument3(regs));
+
+	ct_note_spawn(regs, config, &link);
 }
 
 SEC("uprobe")
@@ -227,6 +234,12 @@ int c_begin(struct pt_regs *regs)
 		break;
 	case CT_ROLE_C_TASK_BEGIN:
 		on_task_begin(regs, config);
+		break;
+	case CT_ROLE_C_SPAWN:
+		on_spawn(regs, config);
+		break;
+	case CT_ROLE_C_JOIN:
+		ct_emit_join(regs);
 		break;
 	}
 	return 0;

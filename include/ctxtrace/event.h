@@ -40,6 +40,7 @@
 	CT_EVENT(REQUEST, 9, ct_event_request, 32, "a request begins, ends, or becomes a stream")        \
 	CT_EVENT(EXEC, 10, ct_event_mark, 16, "the target called exec: all contexts are gone")           \
 	CT_EVENT(EXIT, 11, ct_event_mark, 16, "the target's last thread is gone")                        \
+	CT_EVENT(TASK_JOIN, 12, ct_event_task_join, 32, "a thread waits for another one to end")         \
 	CT_EVENT(TARGET, 32, ct_event_target, 40, "who is watched")                                      \
 	CT_EVENT(PROVIDER, 33, ct_event_provider, 24, "a provider was attached")                         \
 	CT_EVENT(SITE, 34, ct_event_site, 24, "call path, sent once: names and lines")                   \
@@ -149,21 +150,33 @@ struct ct_event_context {
 	__u64 context;
 };
 
-/** Flag of TASK_START: a thread, not a goroutine. */
+/** Flag of TASK_START: a thread, not a goroutine. Of TASK_END: the thread is gone, not only done with its task. */
 #define CT_TASK_THREAD 0x01
+
+/* Flags of TASK_START, with THREAD. Without SPAWNED the thread says itself that it works for `context` from here on. */
+#define CT_TASK_SPAWNED 0x02  /**< Its creator is about to let it run; `context` is what it is given, if that is one. */
+#define CT_TASK_DETACHED 0x04 /**< It is given a context that no request can end: a root, or one behind WithoutCancel. */
+#define CT_TASK_LIBRARY 0x08  /**< The context library starts it for purposes of its own. */
 
 /** A goroutine or thread starts. */
 struct ct_event_task_start {
 	struct ct_event_header header;
 	__u64 task;    /**< goid or thread id. */
 	__u64 creator; /**< Task that started it; 0 unknown. */
-	__u64 context; /**< Context it captured; 0 none found. */
+	__u64 context; /**< Context it captured; 0 none found. SPAWNED: the argument, which may be anything else. */
 	__u64 entry;   /**< Address of the function it runs. */
 	__u32 path;    /**< Creation path; 0 unknown. */
-	__u32 pad;
+	__u32 entry_path; /**< SPAWNED: path of one frame, the function it runs; 0 unknown. */
 };
 
-/** A goroutine or thread ends. */
+/** A thread waits for another one to end, for as long as that takes (pthread_join). */
+struct ct_event_task_join {
+	struct ct_event_header header;
+	__u64 task; /**< Who is waited for. */
+	__u64 by;   /**< Who waits. */
+};
+
+/** A goroutine or thread ends. From user space, without a number: after a gap, a thread that is not there any more. */
 struct ct_event_task_end {
 	struct ct_event_header header;
 	__u64 task;
@@ -239,6 +252,7 @@ struct ct_event_provider {
 /** Flags of a frame in SITE. */
 #define CT_FRAME_INLINED 0x01 /**< Inlined into the frame that follows it. */
 #define CT_FRAME_STDLIB 0x02  /**< Belongs to the language's standard library. */
+#define CT_FRAME_LIBRARY 0x04 /**< C: in a library that serves no requests, or in no file at all. */
 
 /* Flags of SITE: what the innermost function of the path is known for (provider/request_sites.c). */
 #define CT_SITE_REQUEST 0x01	  /**< Contexts made here are those of requests. */

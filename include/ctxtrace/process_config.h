@@ -34,6 +34,8 @@ enum ct_role {
 	CT_ROLE_C_REQUEST_END = 22,
 	CT_ROLE_C_TASK_BEGIN = 23, /**< cctx_task_begin_(task, id) */
 	CT_ROLE_C_TASK_END = 24,   /**< cctx_task_end_(task) */
+	CT_ROLE_C_SPAWN = 25,	   /**< pthread_create(handle, attributes, start routine, argument) */
+	CT_ROLE_C_JOIN = 26,	   /**< pthread_join(handle, result) */
 	CT_ROLE_END = 32,
 };
 
@@ -127,7 +129,7 @@ struct ct_process_config {
 	__u32 runtime; /**< enum ct_runtime of event.h. */
 	__u32 take_stacks; /**< 0: no call paths at all (for measurements). */
 	__u32 exit_uid; /**< CT_ROLE_GO_EXIT stops a process of this user only: another's could not be let go. */
-	__u32 pad;
+	__u32 watch_threads; /**< Threads are told when they start and when they end. */
 };
 
 _Static_assert(sizeof(struct ct_go_type) == 16, "type entry");

@@ -22,6 +22,7 @@ struct ct_event {
 		const struct ct_event_context *context;
 		const struct ct_event_task_start *task_start;
 		const struct ct_event_task_end *task_end;
+		const struct ct_event_task_join *task_join;
 		const struct ct_event_stack *stack;
 		const struct ct_event_request *request;
 		const struct ct_event_mark *mark;

@@ -11,6 +11,11 @@
  * A task belongs to a request when it was started with a context of it, detached ones excepted, until it makes a detached
  * one or derives from another request's. What it derives does not bind it: a pool's worker derives from one request after
  * the other.
+ *
+ * A thread of a C program belongs to one, first match wins: because it says so (from TASK_START to TASK_END); because it
+ * was given a context of it as its argument; because its creator was serving it then. The last is no more than a hint, but
+ * for as long as the thread has a context that it derived from the request's. A thread that goes from one request to the
+ * next without a word is a worker, and so are those started at the same place.
  */
 #pragma once
 
@@ -22,6 +27,12 @@
 #define CT_REQUEST_IS_DETACHED 0x04 /**< Its handler has derived a context that is detached from it: it goes on on purpose. */
 #define CT_REQUEST_AWAITS_CLIENT 0x08 /**< It reads from its client or writes to it. */
 #define CT_REQUEST_AWAITS_TIMER 0x10 /**< Its handler waits for a timer, or for something else until that fires. */
+
+/** Why a task belongs to its request. */
+enum ct_binding {
+	CT_BOUND_BY_CONTEXT,   /**< It has said so, or was started with a context of it. */
+	CT_BOUND_BY_PARENTAGE, /**< Its creator was serving it; ct_tree_task_holds() says whether it has a context, too. */
+};
 
 /** A request that is being served, or is over and still has tasks that run. One that has neither is not shown. */
 struct ct_request {
@@ -38,6 +49,8 @@ struct ct_request {
 	uint32_t cancelled_by; /**< Canceller's site, however far up it was; CT_SITE_UNKNOWN. */
 	uint32_t route;	       /**< What it asks for: ct_tree_route(); 0 unknown. */
 	uint32_t tasks;	       /**< Running ones that were started with a context of it. */
+	uint64_t outer_id;     /**< C: `id` of the request that `task` was serving when it began this one; 0 none. */
+	uint32_t outer;	       /**< Its index. */
 	uint8_t cancel_reason; /**< enum ct_cancel_reason of `cancelled_ns`. */
 	uint8_t flags;	       /**< CT_REQUEST_IS_ bits. */
 };
@@ -55,6 +68,14 @@ struct ct_task {
 	uint32_t request;   /**< Index; CT_INDEX_NONE. */
 	bool is_started;    /**< A TASK_START was seen; else it was seen at work. */
 	bool is_boxed;	    /**< Memory showed that its stack leads to a context that may be detached. */
+	bool is_explicit;   /**< A thread that says itself for whom it works; else it would be concluded. */
+	bool is_of_library; /**< A thread that the context library has started. */
+	bool is_worker;	    /**< A thread that went from one request to another without saying so. */
+	bool is_awaited;    /**< A thread that another one waits for. */
+	uint8_t binding;    /**< enum ct_binding, with a request. */
+	uint32_t entry;	    /**< A thread's: site of one frame, the function it began with; CT_SITE_UNKNOWN. */
+	uint64_t used;	    /**< Bound by parentage: address of a context it has derived from its request's; 0 none. */
+	uint64_t used_id;
 };
 
 /** @return one past the highest index of a request; walk 0..end with ct_tree_request(), which skips by returning NULL. */
@@ -77,6 +98,12 @@ const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index);
 
 /** @return the task of this number, or NULL when it is not known to run. */
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task);
+
+/** Does it hold a context of its request, as far as the stream says? */
+bool ct_tree_task_holds(const struct ct_tree *tree, const struct ct_task *task);
+
+/** @return true when events were lost since it was started: what it is bound to may have changed, it may have ended. */
+bool ct_tree_task_has_gap(const struct ct_tree *tree, const struct ct_task *task);
 
 /** @return index of the open request that the context belongs to, or CT_INDEX_NONE. */
 uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context *context);

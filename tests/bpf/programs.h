@@ -12,6 +12,7 @@ int go_end(struct pt_regs *regs);
 int c_begin(struct pt_regs *regs);
 int c_end(struct pt_regs *regs);
 int process_exec(struct bpf_raw_tracepoint_args *regs);
+int process_fork(struct bpf_raw_tracepoint_args *regs);
 int process_exit(struct bpf_raw_tracepoint_args *regs);
 
 typedef int (*ct_program)(struct pt_regs *regs);

@@ -78,7 +78,7 @@ static void test_start(void **state)
 	assert_int_equal(event->entry, ENTRY);
 	assert_int_equal(event->context, 0);
 	assert_int_equal(event->header.flags, 0);
-	assert_int_equal(event->pad, 0);
+	assert_int_equal(event->entry_path, 0);
 	assert_int_equal(event->path, 1);
 	assert_int_equal(stack_of(1)->depth, 1);
 	assert_int_equal(stack_of(1)->frames[0], GO_STATEMENT);

@@ -301,13 +301,102 @@ static void test_tasks(void **state)
 	assert_int_equal(event->creator, 0);
 	assert_int_equal(event->entry, 0);
 	assert_int_equal(event->path, 1);
-	assert_int_equal(event->pad, 0);
+	assert_int_equal(event->entry_path, 0);
 	assert_int_equal(begin_task(0x2000)->context, 0);
 	assert_int_equal(begin_task(BACKGROUND)->context, 0);
 	assert_int_equal(begin_task(0)->context, 0);
 	clear_events();
 	call(c_end, CT_ROLE_C_TASK_END, 4711, 0, 0, 0, 0);
 	assert_int_equal(only(CT_EVENT_TASK_END).task_end->task, shim.thread);
+}
+
+/* What pthread_create was given, as the next thread made on this one will tell it. */
+struct spawn {
+	uint64_t handle_at, entry, context;
+	uint32_t path, entry_path, flags, pad;
+};
+
+static struct shim_map *spawns(void)
+{
+	return shim_map_of("spawns", BPF_MAP_TYPE_HASH, sizeof(uint32_t), sizeof(struct spawn));
+}
+
+static const struct spawn *spawn(uint64_t entry, uint64_t argument)
+{
+	clear_events();
+	call(c_begin, CT_ROLE_C_SPAWN, 0x7000, 0, entry, argument, 0);
+	nothing();
+	return shim_map_find(spawns(), &shim.thread);
+}
+
+static void test_spawn(void **state)
+{
+	const struct spawn *noted;
+
+	(void)state;
+	make(0x1000, 0xa000, VALUE, 0);
+	make(0x2000, 0x1000, DETACHED, 0);
+	noted = spawn(0x401180, 0xa000);
+	assert_int_equal(noted->handle_at, 0x7000);
+	assert_int_equal(noted->entry, 0x401180);
+	assert_int_equal(noted->context, 0xa000);
+	assert_int_equal(noted->flags, CT_TASK_THREAD | CT_TASK_SPAWNED);
+	assert_int_equal(stack_of(noted->path)->frames[0], CALLER);
+	assert_int_equal(stack_of(noted->entry_path)->frames[0], 0x401181);
+	assert_int_equal(stack_of(noted->entry_path)->depth, 1);
+	// A value leads to what can be cancelled; what nothing ends is no context of a request.
+	assert_int_equal(spawn(0x401180, 0x1000)->context, 0xa000);
+	assert_int_equal(spawn(0x401180, 0)->context, 0);
+	assert_int_equal(spawn(0x401180, 0)->flags, CT_TASK_THREAD | CT_TASK_SPAWNED);
+	assert_int_equal(spawn(0x401180, 0x2000)->context, 0);
+	assert_int_equal(spawn(0x401180, 0x2000)->flags, CT_TASK_THREAD | CT_TASK_SPAWNED | CT_TASK_DETACHED);
+	assert_int_equal(spawn(0x401180, BACKGROUND)->flags, CT_TASK_THREAD | CT_TASK_SPAWNED | CT_TASK_DETACHED);
+	assert_int_equal(spawn(0, 0)->entry_path, 0);
+	assert_int_equal(all_counters(), 0);
+}
+
+/* Called from the library, or with a function of it. */
+static void test_spawn_of_library(void **state)
+{
+	(void)state;
+	config.library[0] = (struct ct_range){CALLER, CALLER + 1};
+	configure(shim.process, &config);
+	assert_true(spawn(0x500000, 0xa000)->flags & CT_TASK_LIBRARY);
+	config.library[0] = (struct ct_range){0x500000, 0x500100};
+	configure(shim.process, &config);
+	assert_true(spawn(0x500000, 0xa000)->flags & CT_TASK_LIBRARY);
+	assert_false(spawn(0x500100, 0xa000)->flags & CT_TASK_LIBRARY);
+}
+
+static void test_spawns_full(void **state)
+{
+	(void)state;
+	shim_map_limit(spawns(), 1);
+	assert_non_null(spawn(0x401180, 0));
+	shim.thread++;
+	assert_null(spawn(0x401180, 0));
+	assert_int_equal(counter(CT_COUNTER_MAP_UPDATE), 1);
+	assert_int_equal(drops(), 0);
+}
+
+/* Who waits for a thread that nobody knows tells nothing. */
+static void test_join(void **state)
+{
+	struct {
+		uint64_t handle;
+		uint32_t process, pad;
+	} key = {.handle = 0x7f00, .process = shim.process};
+	struct shim_map *handles = shim_map_of("handles", BPF_MAP_TYPE_LRU_HASH, sizeof(key), sizeof(uint32_t));
+	uint32_t thread = 4711;
+
+	(void)state;
+	call(c_begin, CT_ROLE_C_JOIN, 0x7f00, 0, 0, 0, 0);
+	assert_int_equal(shim_events(), 0);
+	assert_int_equal(shim_map_update(handles, &key, &thread, BPF_ANY), 0);
+	call(c_begin, CT_ROLE_C_JOIN, 0x7f00, 0, 0, 0, 0);
+	assert_int_equal(only(CT_EVENT_TASK_JOIN).task_join->task, 4711);
+	assert_int_equal(only(CT_EVENT_TASK_JOIN).task_join->by, shim.thread);
+	assert_int_equal(all_counters(), 0);
 }
 
 /* Every probe of either program, without settings and without room: counted, and nothing else. */
@@ -361,6 +450,10 @@ int main(void)
 		cmocka_unit_test_setup(test_cancel_call, set_up),
 		cmocka_unit_test_setup(test_request, set_up),
 		cmocka_unit_test_setup(test_tasks, set_up),
+		cmocka_unit_test_setup(test_spawn, set_up),
+		cmocka_unit_test_setup(test_spawn_of_library, set_up),
+		cmocka_unit_test_setup(test_spawns_full, set_up),
+		cmocka_unit_test_setup(test_join, set_up),
 		cmocka_unit_test_setup(test_no_settings_and_no_room, set_up),
 		cmocka_unit_test_setup(test_unreadable_stack, set_up),
 	};

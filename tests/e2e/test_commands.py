@@ -84,9 +84,11 @@ def check_command():
         with Agent("-d", "1s", pid=target.pid) as agent:
             agent.finish()
         check(f"target {target.pid}" in text, f"no target: {text}")
-        points = re.findall(r"^  (\S+) +0x[0-9a-f]+ +(cctx_\w+_)", text, re.M)
+        points = re.findall(r"^  (\S+) +0x[0-9a-f]+ +(cctx_\w+_|pthread_\w+)", text, re.M)
         check(len(points) == agent.probes, f"{len(points)} points are planned, {agent.probes} were attached")
         check(("create", "cctx_create_") in points and ("cancel", "cctx_cancel_") in points, f"roles: {points}")
+        check(("thread-start", "pthread_create") in points, f"roles: {points}")
+        check(re.search(r"^tasks: about \d+ us for each thread that is started; --no-goroutines", text, re.M), f"cost: {text}")
 
 
 def leaking_recording(directory):

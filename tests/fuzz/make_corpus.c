@@ -22,7 +22,7 @@
 
 static const unsigned int census_releases[] = { 17, 20, 21, 23, 24, 26, 27 };
 static const unsigned int releases[] = { 17, 19, 20, 25, 26, 27 };
-static const char *const stories[] = { "window", "proven", "explained" };
+static const char *const stories[] = { "window", "proven", "explained", "threads" };
 
 static const char *directory;
 

@@ -162,6 +162,48 @@ static struct ct_event_scan pick_scan(struct maker *maker, bool is_begin)
 	return scan;
 }
 
+static bool is_of_threads(uint8_t type)
+{
+	return type == CT_EVENT_TASK_START || type == CT_EVENT_TASK_END || type == CT_EVENT_TASK_JOIN ||
+	       type == CT_EVENT_REQUEST;
+}
+
+/* Threads: who starts them, what they are given, who waits for them, and what they say themselves. */
+static void add_thread(struct maker *maker, struct stream *stream, uint8_t type)
+{
+	uint64_t *state = &maker->state;
+	uint64_t one = 1 + stream_below(state, maker->recipe->tasks), other = pick_or_0(maker, maker->recipe->tasks);
+	union {
+		struct ct_event_header header;
+		struct ct_event_task_start start;
+		struct ct_event_task_join join;
+		struct ct_event_task_end end;
+		struct ct_event_request request;
+	} event = {.join = {.task = one, .by = other}};
+	size_t length = sizeof(event.join);
+
+	if (type == CT_EVENT_TASK_START) {
+		event.start = (struct ct_event_task_start){.task = one,
+							   .creator = other,
+							   .context = stream_below(state, 4) ? pick_address(maker) : 0,
+							   .path = pick_or_0(maker, maker->recipe->paths),
+							   .entry_path = pick_or_0(maker, maker->recipe->paths)};
+		event.header.flags = (uint8_t)(CT_TASK_THREAD | (stream_below(state, 3) ? CT_TASK_SPAWNED : 0) |
+					       (stream_below(state, 8) ? 0 : CT_TASK_DETACHED));
+		length = sizeof(event.start);
+	} else if (type == CT_EVENT_TASK_END) {
+		event.header.flags = stream_below(state, 2) ? CT_TASK_THREAD : 0;
+		length = sizeof(event.end);
+	} else if (type == CT_EVENT_REQUEST) {
+		event.request = (struct ct_event_request){.context = pick_address(maker), .task = one};
+		event.header.flags = stream_below(state, 2) ? CT_REQUEST_END : 0;
+		length = sizeof(event.request);
+	}
+	event.header.type = type;
+	event.header.time_ns = maker->now_ns;
+	stream_add(stream, &event, length, 0);
+}
+
 /* Any other event is an address, a task or nothing. */
 static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 {
@@ -296,6 +338,8 @@ static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 		stream_add(stream, &scan, sizeof(scan), 0);
 	} else if (type == CT_EVENT_GOROUTINE || type == CT_EVENT_HOLDER || type == CT_EVENT_ROUTE) {
 		add_explained(maker, stream, type);
+	} else if (is_of_threads(type) && maker->recipe->has_threads) {
+		add_thread(maker, stream, type);
 	} else {
 		add_small(maker, stream, type);
 	}

@@ -37,6 +37,7 @@ struct recipe {
 	uint32_t paths;
 	uint64_t step_ns; /**< Time between two events is below this. */
 	bool has_late;	  /**< Times may go back. */
+	bool has_threads; /**< Tasks are threads that tell all there is to tell. */
 	uint8_t weights[CT_EVENT_TYPE_END];
 };
 

@@ -37,6 +37,7 @@ static void make(struct stream *stream, uint64_t seed)
 		.paths = PATHS,
 		.step_ns = seed % 4 ? 10 * CT_NSEC_PER_SEC : 100,
 		.has_late = seed % 5,
+		.has_threads = seed % 3 == 0,
 		.weights =
 			{
 				[CT_EVENT_CREATE] = 100,
@@ -48,6 +49,7 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_TICK] = 4,
 				[CT_EVENT_TASK_START] = 12,
 				[CT_EVENT_TASK_END] = 12,
+				[CT_EVENT_TASK_JOIN] = seed % 3 == 0 ? 2 : 0,
 				[CT_EVENT_GAP] = 1,
 				[CT_EVENT_EXEC] = seed % 8 == 0,
 				[CT_EVENT_EXIT] = 1,

@@ -19,14 +19,14 @@ enum {
 	WRITABLE_AT = 0x400,
 	DYNAMIC_AT = 0x440,
 	SYMBOLS_AT = 0x4c0,
-	DYNAMIC_SYMBOLS_AT = 0x540,
+	DYNAMIC_SYMBOLS_AT = 0x520,
 	STRINGS_AT = 0x580,
 	SECTION_NAMES_AT = 0x5c0,
 	SECTIONS_AT = 0x640,
 };
 
-static const char strings[] = "\0first_function\0second_function\0data_symbol";
-enum { NAME_FIRST = 1, NAME_SECOND = 16, NAME_DATA = 32 };
+static const char strings[] = "\0first_function\0second_function\0data_symbol\0taken_function";
+enum { NAME_FIRST = 1, NAME_SECOND = 16, NAME_DATA = 32, NAME_TAKEN = 44 };
 
 static const char section_names[] = "\0.symtab\0.dynsym\0.strtab\0.shstrtab\0.note.gnu.build-id";
 enum { NAME_SYMTAB = 1, NAME_DYNSYM = 9, NAME_STRTAB = 17, NAME_SHSTRTAB = 25, NAME_NOTE = 35 };
@@ -96,8 +96,11 @@ static void put_symbols(uint8_t *bytes)
 		{NAME_DATA, ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), 0, 1, CT_ELF_SAMPLE_DATA, 8},
 	};
 
+	const Elf64_Sym taken = {NAME_TAKEN, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, SHN_UNDEF, 0, 0};
+
 	memcpy(bytes + SYMBOLS_AT, symbols, sizeof(symbols));
 	memcpy(bytes + DYNAMIC_SYMBOLS_AT, symbols, 2 * sizeof(Elf64_Sym));
+	memcpy(bytes + DYNAMIC_SYMBOLS_AT + 2 * sizeof(Elf64_Sym), &taken, sizeof(taken));
 	memcpy(bytes + STRINGS_AT, strings, sizeof(strings));
 	memcpy(bytes + SECTION_NAMES_AT, section_names, sizeof(section_names));
 }
@@ -108,7 +111,7 @@ static void put_sections(uint8_t *bytes)
 		{.sh_type = SHT_NULL},
 		{NAME_SYMTAB, SHT_SYMTAB, 0, 0, SYMBOLS_AT, 4 * sizeof(Elf64_Sym), SECTION_STRTAB, 3, 8,
 		 sizeof(Elf64_Sym)},
-		{NAME_DYNSYM, SHT_DYNSYM, 0, 0, DYNAMIC_SYMBOLS_AT, 2 * sizeof(Elf64_Sym), SECTION_STRTAB, 1, 8,
+		{NAME_DYNSYM, SHT_DYNSYM, 0, 0, DYNAMIC_SYMBOLS_AT, 3 * sizeof(Elf64_Sym), SECTION_STRTAB, 1, 8,
 		 sizeof(Elf64_Sym)},
 		{NAME_STRTAB, SHT_STRTAB, 0, 0, STRINGS_AT, sizeof(strings), 0, 0, 1, 0},
 		{NAME_SHSTRTAB, SHT_STRTAB, 0, 0, SECTION_NAMES_AT, sizeof(section_names), 0, 0, 1, 0},

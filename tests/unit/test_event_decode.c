@@ -82,6 +82,8 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_task_start, TASK_START, .task = 1)
 	case CT_EVENT_TASK_END:
 		SPECIMEN(ct_event_task_end, TASK_END, .task = 1)
+	case CT_EVENT_TASK_JOIN:
+		SPECIMEN(ct_event_task_join, TASK_JOIN, .task = 1, .by = 2)
 	case CT_EVENT_STACK:
 		SPECIMEN(ct_event_stack, STACK, .path = 1, .depth = CT_STACK_FRAMES_MAX)
 	case CT_EVENT_REQUEST:

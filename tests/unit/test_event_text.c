@@ -69,7 +69,11 @@ static void every_type_reads_as_it_is_written(void **state)
 		"-7s free context=0xffffffffffffffff\n",
 		"+0 abandon context=0x1\n",
 		"+0 task_start task=18446744073709551615 creator=1 context=0x5 entry=0x401000 path=2 flags=thread\n",
+		"+0 task_start task=8 creator=7 context=0x7f0000000800 entry=0x401180 path=2 entry_path=3 "
+		"flags=thread|spawned|detached|library\n",
 		"+0 task_end task=8\n",
+		"+0 task_end task=8 flags=thread\n",
+		"+0 task_join task=8 by=7\n",
 		"+0 stack path=4294967295 frame=0x401000 frame=0x0 frame=0xffffffffffffffff\n",
 		"+0 request context=0x1 task=7\n",
 		"+0 request context=0x1 flags=end\n",

@@ -177,6 +177,39 @@ static void c_functions_are_probed_behind_endbr64(void **state)
 		check(ct_probe_point_c, &c_code[i]);
 }
 
+/* pthread_join of glibc 2.36 and its relatives: constants, and a jump. Anything else is as for every C function. */
+static void a_jump_behind_constants_is_taken(void **state)
+{
+	static const struct {
+		const char *code;
+		size_t length, offset;
+	} thunks[] = {
+		{ "\x41\xb8\x01\x00\x00\x00\x31\xc9\x31\xd2\xe9\x21\x00\x00\x00", 15, 10 },
+		{ "\xf3\x0f\x1e\xfa\x31\xd2\xeb\x10", 8, 6 },
+		{ "\x45\x31\xc0\xb9\x07\x00\x00\x00\xe9\x00\x00\x00\x00", 13, 8 },
+		{ "\xe9\x00\x00\x00\x00", 5, 0 },
+		{ "\x31\xff\xe9\x00\x00\x00\x00", 7, 0 },			 // it changes the first argument
+		{ "\xbe\x01\x00\x00\x00\xe9\x00\x00\x00\x00", 10, 0 },	 // the second
+		{ "\x31\xca\xe9\x00\x00\x00\x00", 7, 0 },			 // no constant: xor %ecx,%edx
+		{ "\x41\x31\xc0\xe9\x00\x00\x00\x00", 8, 0 },		 // xor %eax,%r8d
+		{ "\x31\xd2\x55\xe9\x00\x00\x00\x00", 8, 0 },		 // a frame
+		{ "\x31\xd2\x31\xc9", 4, 0 },				 // no jump in sight
+		{ "\x41\xb8\x01\x00", 4, 0 },				 // cut off
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(thunks) / sizeof(thunks[0]); i++) {
+		struct ct_probe_point point;
+		const char *reason;
+
+		assert_int_equal(choose(ct_probe_point_c_thunk, (const uint8_t *)thunks[i].code, thunks[i].length, &point,
+					&reason),
+				 0);
+		if (point.offset != thunks[i].offset)
+			fail_msg("thunk %zu: at %zu", i, point.offset);
+	}
+}
+
 /* What the kernel emulates of one-byte opcodes; anything else would be single-stepped. */
 static void only_emulated_instructions_are_called_so(void **state)
 {
@@ -348,6 +381,8 @@ static void random_bytes_are_survived(void **state)
 			assert_true(point.offset < length);
 		if (!choose(ct_probe_point_c, code, length, &point, &reason))
 			assert_true(point.offset < length);
+		if (!choose(ct_probe_point_c_thunk, code, length, &point, &reason))
+			assert_true(point.offset < length);
 		if (!find_call(code, length, &at))
 			assert_true(at + 5 <= length && code[at] == 0xe8);
 	}
@@ -358,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(go_functions_are_probed_behind_their_stack_check),
 		cmocka_unit_test(c_functions_are_probed_behind_endbr64),
+		cmocka_unit_test(a_jump_behind_constants_is_taken),
 		cmocka_unit_test(only_emulated_instructions_are_called_so),
 		cmocka_unit_test(instructions_before_a_call_are_stepped_over),
 		cmocka_unit_test(what_looks_like_a_call_is_none),

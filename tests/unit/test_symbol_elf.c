@@ -61,6 +61,15 @@ static void test_functions(void **state)
 	assert_int_equal(ct_binary_find(binary, "data_symbol", found, 2), 0);
 }
 
+static void test_imports(void **state)
+{
+	(void)state;
+	assert_int_equal(ct_binary_imports(binary, "taken_function"), 1);
+	assert_int_equal(ct_binary_imports(binary, "first_function"), 0); // it has that itself
+	assert_int_equal(ct_binary_imports(binary, "other_function"), 0);
+	assert_int_equal(ct_binary_find(binary, "taken_function", NULL, 0), 0);
+}
+
 /* The words in the file are zero; what the loader would write is read. */
 static void test_relocations(void **state)
 {
@@ -87,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_functions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_imports, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_relocations, set_up, tear_down),
 	};
 

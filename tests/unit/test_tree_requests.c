@@ -272,6 +272,60 @@ static void what_comes_and_goes_leaves_nothing(void **state)
 	tale_end(&tale);
 }
 
+/* A thread goes on when it has done with a task; that it is gone the kernel says. */
+static void a_thread_is_more_than_its_tasks(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+0 create context=0x10 parent_kind=background kind=cancel task=7 path=4\n+0 request context=0x10 task=7\n"
+		    "+1s task_start task=8 creator=7 path=4 flags=thread|spawned\n"
+		    "+0 task_start task=8 context=0x10 path=4 flags=thread\n");
+	assert_int_equal(tale.totals->tasks_seen, 3); // and tasks 1 and 7
+	assert_int_equal(only(&tale)->tasks, 1);
+	assert_true(ct_tree_task_of(tale.tree, 8)->is_explicit);
+	tell(&tale, "+1s task_end task=8\n");
+	assert_int_equal(only(&tale)->tasks, 0);
+	assert_true(ct_tree_is_task_live(tale.tree, 8));
+	tell(&tale, "+0 task_start task=8 context=0x10 path=4 flags=thread\n+0 task_start task=8 context=0x10 path=4 flags=thread\n");
+	assert_int_equal(only(&tale)->tasks, 1);
+	assert_false(ct_tree_task_of(tale.tree, 8)->is_worker);
+	tell(&tale, "+1s task_end task=8 flags=thread\n");
+	assert_false(ct_tree_is_task_live(tale.tree, 8));
+	assert_int_equal(only(&tale)->tasks, 0);
+	// A thread that is gone has ended the request it served; one that is unknown, and only done, has not.
+	tell(&tale, "+0 task_end task=7\n");
+	assert_int_equal(tale.totals->requests_live, 1);
+	tell(&tale, "+0 task_end task=7 flags=thread\n");
+	assert_int_equal(tale.totals->requests_live, 0);
+	tale_end(&tale);
+}
+
+/* Hostile: ends in any order, contexts that come again, joins of nobody. Nothing stays behind. */
+static void requests_inside_of_requests(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+0 create context=0x10 parent_kind=background kind=cancel task=7 path=4\n+0 request context=0x10 task=7\n"
+		    "+0 create context=0x20 parent=0x10 parent_kind=cancel kind=cancel task=7 path=4\n"
+		    "+0 request context=0x20 task=7\n"
+		    "+0 create context=0x30 parent=0x20 parent_kind=cancel kind=cancel task=7 path=4\n"
+		    "+0 request context=0x30 task=7\n"
+		    "+0 request context=0x20 task=7 flags=end\n" // not the innermost
+		    "+0 request context=0x30 task=7\n"		   // the same again
+		    "+0 request context=0x30 task=7 flags=end\n"
+		    "+0 request context=0x30 task=7 flags=end\n"
+		    "+0 task_join task=99 by=7\n"
+		    "+0 request context=0x10 task=7 flags=end\n");
+	assert_null(only(&tale));
+	assert_int_equal(tale.totals->requests_live, 0);
+	assert_int_equal(tale.totals->requests_started, 4);
+	tale_end(&tale);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +334,8 @@ int main(void)
 		cmocka_unit_test(a_client_that_goes_does_not),
 		cmocka_unit_test(other_signs_end_it_too),
 		cmocka_unit_test(its_tasks_keep_it_known),
+		cmocka_unit_test(a_thread_is_more_than_its_tasks),
+		cmocka_unit_test(requests_inside_of_requests),
 		cmocka_unit_test(a_server_of_many_starts_handlers),
 		cmocka_unit_test(a_site_of_the_users_ends_with_its_context),
 		cmocka_unit_test(events_begin_and_end_it),

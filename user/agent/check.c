@@ -91,6 +91,24 @@ static void print_target(const struct dry_run *run)
 		print_plan(&run->plans[i]);
 }
 
+static bool has_role(const struct dry_run *run, enum ct_role role)
+{
+	for (int i = 0; i < run->plans_count; i++)
+		for (size_t j = 0; j < run->plans[i].points_count; j++)
+			if (CT_COOKIE_ROLE(run->plans[i].points[j].cookie) == (uint32_t)role)
+				return true;
+	return false;
+}
+
+/* As measured: ARCHITECTURE.md tells on what. Everything else costs where a context is made or ends. */
+static void print_overhead(const struct dry_run *run)
+{
+	if (has_role(run, CT_ROLE_GO_TASK_START))
+		puts("tasks: about 5 us for each goroutine that is started; --no-goroutines leaves them out");
+	if (has_role(run, CT_ROLE_C_SPAWN))
+		puts("tasks: about 10 us for each thread that is started; --no-goroutines leaves them out");
+}
+
 static void done(struct dry_run *run)
 {
 	for (int i = 0; i < run->plans_count; i++)
@@ -138,8 +156,10 @@ int ct_agent_check(const struct ct_options *options)
 	if (!rc) {
 		ct_capabilities_missing(is_multi, missing, sizeof(missing));
 		print_machine(is_multi, missing);
-		if (run.target)
+		if (run.target) {
 			print_target(&run);
+			print_overhead(&run);
+		}
 		rc = judge_machine(missing, &error);
 	}
 	done(&run);

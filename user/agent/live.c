@@ -104,15 +104,31 @@ static int push_begin(struct ct_live *live)
 	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .begin = &event, .bytes = sizeof(event) });
 }
 
+/* A plan of which nothing is left is none. */
+static void drop_empty_plans(struct ct_live *live)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < live->plans_count; i++) {
+		if (live->plans[i].points_count)
+			live->plans[kept++] = live->plans[i];
+		else
+			ct_plan_done(&live->plans[i]);
+	}
+	live->plans_count = kept;
+}
+
 /* Goroutines and threads are the user's to leave out. */
 static void drop_task_points(struct ct_live *live)
 {
 	static const enum ct_role roles[] = { CT_ROLE_GO_TASK_START, CT_ROLE_GO_TASK_END, CT_ROLE_C_TASK_BEGIN,
-					      CT_ROLE_C_TASK_END };
+					      CT_ROLE_C_TASK_END, CT_ROLE_C_SPAWN, CT_ROLE_C_JOIN };
 
 	for (size_t i = 0; i < live->plans_count; i++)
 		for (size_t j = 0; j < sizeof(roles) / sizeof(roles[0]); j++)
 			ct_plan_remove(&live->plans[i], roles[j]);
+	live->config.watch_threads = 0;
+	drop_empty_plans(live);
 }
 
 /*

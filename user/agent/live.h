@@ -41,6 +41,7 @@ struct ct_live {
 	bool has_exited; /**< The target is gone: its memory cannot be asked any more. */
 	bool has_execed; /**< Gone by exec: the process lives on as something else. */
 	bool has_read_exit; /**< `run`: the child was held at its exit, read, and let go. */
+	uint64_t gaps_reaped; /**< So many gaps there were when threads that are gone were last looked for. */
 	uint32_t end_reason; /**< enum ct_end_reason. */
 	uint64_t close_ns;   /**< When the window ended, if something was explained since; 0: now. */
 	int error;	 /**< First error inside a callback. */

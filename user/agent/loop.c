@@ -6,6 +6,7 @@
 #include "agent/last_moment.h"
 #include "agent/live.h"
 #include "agent/signals.h"
+#include "agent/threads.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
 #include "source/source_live.h"
@@ -88,6 +89,8 @@ static void tick(struct ct_live *live, uint64_t now_ns)
 {
 	int rc = ct_source_live_tick(live->source, now_ns, take, live, NULL);
 
+	if (rc >= 0)
+		rc = ct_threads_reap(live);
 	if (rc < 0 && !live->error)
 		live->error = rc;
 	live->tick_ns = now_ns + TICK_NS;

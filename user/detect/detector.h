@@ -44,7 +44,9 @@ struct ct_work {
 	uint64_t since_ns; /**< When the trouble began: its request was over, its context ended. */
 	uint32_t request;  /**< Index of its request. */
 	uint32_t route;	   /**< What that asks for; 0 unknown. */
+	uint32_t entry;	   /**< A thread's: the function it began with; CT_SITE_UNKNOWN. */
 	bool is_handler;   /**< The task that serves the request. */
+	bool is_by_parentage; /**< It was started while the request was served, and no context of it is known to be held. */
 	bool is_weak;
 };
 
@@ -71,6 +73,7 @@ struct ct_group {
 	uint32_t routes[CT_ROUTES_SHOWN]; /**< Of their requests, different ones. */
 	uint32_t routes_count;		  /**< More than there is room for: there are others. */
 	struct ct_work work; /**< Of tasks and requests the one that has been at it for the longest. */
+	bool has_requests;   /**< Work of several requests. */
 	uint64_t anchor;
 	uint64_t parent_id;
 	uint64_t first_ns; /**< Oldest and newest creation. */
@@ -229,7 +232,7 @@ bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns);
 /**
  * A task that still runs, more than the grace after something happened to its request at `since_ns` (0: it did not), as
  * work. @return false for what goes on by design: the server's own task, one that may have detached itself, what the
- * standard library started, a hijacked connection.
+ * standard library started, a hijacked connection; a thread that another one waits for, and workers.
  */
 bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
 		     struct ct_work *ret_work);

@@ -24,6 +24,7 @@ void ct_groups_done(struct ct_groups *groups)
 static bool is_same(const struct ct_group *a, const struct ct_group *b)
 {
 	return a->detector == b->detector && a->site == b->site && a->anchor == b->anchor && a->is_weak == b->is_weak &&
+	       a->work.is_by_parentage == b->work.is_by_parentage &&
 	       (a->site != CT_SITE_UNKNOWN || a->context_kind == b->context_kind);
 }
 
@@ -236,11 +237,13 @@ int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subje
 		.site = work->site,
 		.parent = CT_INDEX_NONE,
 		.subject = subject,
+		.work.is_by_parentage = work->is_by_parentage,
 	};
 	struct ct_group *group = find_or_add(groups, &key);
 
 	if (!group)
 		return -ENOMEM;
+	group->has_requests |= group->count && work->request != group->work.request;
 	if (!group->count || work->since_ns < group->work.since_ns)
 		group->work = *work;
 	if (!group->count || work->since_ns < group->first_ns)

@@ -10,7 +10,8 @@ static bool claims_task(const struct ct_detect_input *input, const struct ct_tas
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
 
-	return request && !request->over_ns && ct_work_of_task(input, task, request->cancelled_ns, work);
+	return request && !request->over_ns && ct_work_of_task(input, task, request->cancelled_ns, work) &&
+	       !work->is_by_parentage;
 }
 
 static bool claims_request(const struct ct_detect_input *input, uint32_t index, struct ct_work *work)

@@ -60,6 +60,12 @@ bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns)
 	return since_ns && input->now_ns > since_ns && input->now_ns - since_ns > input->options->grace_ns;
 }
 
+/* Threads that go from one request to the next; those beside them have only not come to it yet. */
+static bool is_worker(const struct ct_detect_input *input, const struct ct_task *task)
+{
+	return task->is_worker || (!task->is_explicit && ct_tree_site(input->tree, task->site)->starts_workers);
+}
+
 bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
 		     struct ct_work *ret_work)
 {
@@ -70,13 +76,19 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		return false;
 	if (proof == CT_WORK_ENDED || task->is_boxed || ct_site_is_standard(input, task->site))
 		return false;
+	if (task->is_awaited || is_worker(input, task))
+		return false;
 	*ret_work = (struct ct_work){
 		.site = task->site,
 		.at = task->at,
 		.since_ns = since_ns,
 		.request = task->request,
 		.route = request->route,
-		.is_weak = input->is_weakened || proof == CT_WORK_OPEN,
+		.entry = task->is_of_library ? CT_SITE_UNKNOWN : task->entry,
+		.is_by_parentage = !ct_tree_task_holds(input->tree, task),
+		// Where memory is not read, an end may be among the lost events.
+		.is_weak = input->is_weakened || proof == CT_WORK_OPEN ||
+			   (!ct_work_is_read(input) && ct_tree_task_has_gap(input->tree, task)),
 	};
 	return true;
 }

@@ -41,6 +41,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_REQUEST] = "request",
 	[CT_EVENT_EXEC] = "exec",
 	[CT_EVENT_EXIT] = "exit",
+	[CT_EVENT_TASK_JOIN] = "task_join",
 	[CT_EVENT_TARGET] = "target",
 	[CT_EVENT_PROVIDER] = "provider",
 	[CT_EVENT_SITE] = "site",

@@ -24,7 +24,8 @@ static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 
 static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
 static const char *const cancel_flags[] = { "born", NULL };
-static const char *const task_flags[] = { "thread", NULL };
+static const char *const task_flags[] = { "thread", "spawned", "detached", "library", NULL };
+static const char *const task_end_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", "hijacked", "stream", NULL };
 static const char *const site_flags[] = { "request", "served-by-maker", "request-over", "ends-request",
 					   "starts-handler", "client-gone", NULL };
@@ -36,7 +37,7 @@ static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 static const char *const goroutine_flags[] = { "system", "waits", "boxed", "timed", NULL };
 static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
-const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
+const char *const ct_frame_flags[] = { "inlined", "stdlib", "library", NULL };
 
 const struct ct_field ct_header_fields[] = {
 	FIELD(ct_event_header, sequence, "seq", COUNT, NULL),
@@ -82,12 +83,20 @@ static const struct ct_field task_start[] = {
 	FIELD(ct_event_task_start, context, "context", HEX, NULL),
 	FIELD(ct_event_task_start, entry, "entry", HEX, NULL),
 	FIELD(ct_event_task_start, path, "path", COUNT, NULL),
+	FIELD(ct_event_task_start, entry_path, "entry_path", COUNT, NULL),
 	FLAGS(task_flags),
 	LAST,
 };
 
 static const struct ct_field task_end[] = {
 	FIELD(ct_event_task_end, task, "task", COUNT, NULL),
+	FLAGS(task_end_flags),
+	LAST,
+};
+
+static const struct ct_field task_join[] = {
+	FIELD(ct_event_task_join, task, "task", COUNT, NULL),
+	FIELD(ct_event_task_join, by, "by", COUNT, NULL),
 	LAST,
 };
 
@@ -246,6 +255,7 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_ABANDON] = { LAYOUT(ct_event_context, context) },
 	[CT_EVENT_TASK_START] = { LAYOUT(ct_event_task_start, task_start) },
 	[CT_EVENT_TASK_END] = { LAYOUT(ct_event_task_end, task_end) },
+	[CT_EVENT_TASK_JOIN] = { LAYOUT(ct_event_task_join, task_join) },
 	[CT_EVENT_STACK] = { LAYOUT(ct_event_stack, stack),
 			     .tail = CT_TAIL_STACK,
 			     .tail_bytes = FIELD(ct_event_stack, depth, "depth", COUNT, NULL) },

@@ -26,6 +26,7 @@ struct ct_attach {
 	struct ct_link_fds *links; /**< In the order of their making. */
 	size_t links_count;
 	struct bpf_link *exec_link, *exit_link;
+	struct bpf_link *fork_link; /**< Where threads are to be told; else NULL. */
 	struct ct_attach_figures figures;
 };
 
@@ -63,6 +64,8 @@ static enum program program_of(uint64_t cookie)
 	case CT_ROLE_C_CREATE:
 	case CT_ROLE_C_REQUEST_BEGIN:
 	case CT_ROLE_C_TASK_BEGIN:
+	case CT_ROLE_C_SPAWN:
+	case CT_ROLE_C_JOIN:
 		return PROGRAM_C_BEGIN;
 	case CT_ROLE_C_CANCEL:
 	case CT_ROLE_C_CANCEL_CALL:
@@ -93,6 +96,16 @@ static bool is_wanted(const struct attaching *attaching, enum program program)
 	for (size_t i = 0; i < attaching->plans_count; i++)
 		for (size_t j = 0; j < attaching->plans[i].points_count; j++)
 			if (program_of(attaching->plans[i].points[j].cookie) == program)
+				return true;
+	return false;
+}
+
+/* Starts of threads are told by the kernel, but for what pthread_create alone knows. */
+static bool wants_threads(const struct attaching *attaching)
+{
+	for (size_t i = 0; i < attaching->plans_count; i++)
+		for (size_t j = 0; j < attaching->plans[i].points_count; j++)
+			if (CT_COOKIE_ROLE(attaching->plans[i].points[j].cookie) == CT_ROLE_C_SPAWN)
 				return true;
 	return false;
 }
@@ -137,7 +150,7 @@ static int set_ring(struct ctxtrace_bpf *skeleton, uint32_t ring_bytes)
 
 static int prepare_programs(const struct attaching *attaching, struct ctxtrace_bpf *skeleton)
 {
-	int err = 0;
+	int err = bpf_program__set_autoload(skeleton->progs.process_fork, wants_threads(attaching));
 
 	for (enum program i = 0; i < PROGRAM_COUNT && !err; i++) {
 		struct bpf_program *program = program_by_number(skeleton, i);
@@ -188,7 +201,9 @@ static int watch_process(const struct attaching *attaching)
 	attach->exec_link = bpf_program__attach(attach->skeleton->progs.process_exec);
 	if (attach->exec_link)
 		attach->exit_link = bpf_program__attach(attach->skeleton->progs.process_exit);
-	if (!attach->exit_link)
+	if (attach->exit_link && wants_threads(attaching))
+		attach->fork_link = bpf_program__attach(attach->skeleton->progs.process_fork);
+	if (!attach->exit_link || (wants_threads(attaching) && !attach->fork_link))
 		return ct_load_refused(-errno, attach->figures.is_multi, attaching->reterr);
 	return 0;
 }
@@ -304,8 +319,10 @@ void ct_attach_detach(struct ct_attach *attach)
 {
 	while (attach->links_count)
 		ct_link_done(&attach->links[--attach->links_count]);
+	bpf_link__destroy(attach->fork_link);
 	bpf_link__destroy(attach->exit_link);
 	bpf_link__destroy(attach->exec_link);
+	attach->fork_link = NULL;
 	attach->exit_link = NULL;
 	attach->exec_link = NULL;
 }

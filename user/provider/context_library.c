@@ -202,6 +202,19 @@ static int plan_context_library(struct ct_target *target, struct ct_process_conf
 	return rc < 0 ? ct_error_set(reterr, rc, "cannot plan probes in libctxtrace-context: %s", strerror(-rc)) : rc;
 }
 
+static int is_there(struct ct_target *target, const struct library *library, void *opaque)
+{
+	(void)target;
+	(void)library;
+	(void)opaque;
+	return 1;
+}
+
+bool ct_context_library_is_used(struct ct_target *target)
+{
+	return find_library(target, is_there, NULL) > 0;
+}
+
 static int find_census(struct ct_target *target, const struct library *library, void *opaque)
 {
 	uint64_t address, bytes, *ret_address = opaque;

@@ -7,6 +7,9 @@
 
 struct ct_target;
 
+/** Does the target use the library? */
+bool ct_context_library_is_used(struct ct_target *target);
+
 /**
  * Find the constant by which the library tells where its contexts are (ctxtrace/context_census.h).
  *

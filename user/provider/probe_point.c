@@ -132,6 +132,36 @@ int ct_probe_point_c(const uint8_t *code, size_t bytes, struct ct_probe_point *r
 	return settle(code, bytes, at, true, ret, ret_reason);
 }
 
+/*
+ * Length of an instruction that does nothing but set a register to a constant, and not one of the first two arguments'
+ * registers (rdi, rsi): `mov $N,%r32` or `xor %r32,%r32`. 0 for any other.
+ */
+static size_t constant_length(const uint8_t *code, size_t bytes)
+{
+	bool is_high = bytes && code[0] == 0x41, is_both = bytes && code[0] == 0x45; // r8d-r15d
+	const uint8_t *opcode = code + (is_high || is_both);
+	size_t rest = bytes - (is_high || is_both), prefix = is_high || is_both;
+	uint8_t number = rest ? opcode[0] & 7 : 0;
+
+	if (!is_both && rest >= 5 && (opcode[0] & 0xf8) == 0xb8 && (is_high || (number != 6 && number != 7)))
+		return prefix + 5;
+	if (is_high || rest < 2 || opcode[0] != 0x31 || opcode[1] < 0xc0 || (opcode[1] >> 3 & 7) != (opcode[1] & 7))
+		return 0;
+	number = opcode[1] & 7;
+	return is_both || (number != 6 && number != 7) ? prefix + 2 : 0;
+}
+
+int ct_probe_point_c_thunk(const uint8_t *code, size_t bytes, struct ct_probe_point *ret, const char **ret_reason)
+{
+	size_t at = STARTS(code, bytes, "\xf3\x0f\x1e\xfa") ? 4 : 0, length;
+
+	while (at < bytes && (length = constant_length(code + at, bytes - at)))
+		at += length;
+	if (at < bytes && (code[at] == 0xe9 || code[at] == 0xeb))
+		return settle(code, bytes, at, false, ret, ret_reason);
+	return ct_probe_point_c(code, bytes, ret, ret_reason);
+}
+
 /* Bytes of the ModRM byte at `code` with what follows it (SIB, displacement); 0 when cut off. */
 static size_t modrm_length(const uint8_t *code, size_t bytes)
 {

@@ -33,6 +33,12 @@ int ct_probe_point_go(const uint8_t *code, size_t bytes, struct ct_probe_point *
 int ct_probe_point_c(const uint8_t *code, size_t bytes, struct ct_probe_point *ret, const char **ret_reason);
 
 /**
+ * The same, for a role that reads two arguments at most: where the function does no more than add constant arguments and
+ * jump to another one, the jump is taken, which is not single-stepped. @return 0 or -ENOTSUP.
+ */
+int ct_probe_point_c_thunk(const uint8_t *code, size_t bytes, struct ct_probe_point *ret, const char **ret_reason);
+
+/**
  * Find the first `call` of `callee` in a Go function.
  *
  * @param code     The whole function.

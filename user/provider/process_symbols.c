@@ -22,6 +22,7 @@ struct entry {
 	struct ct_binary *binary;
 	bool is_owned;	 /* else it is the target's own executable */
 	bool is_library; /* the C context library itself */
+	bool is_program; /* the executable, or a part of it that is loaded: it serves requests */
 };
 
 struct ct_process_symbols {
@@ -42,6 +43,7 @@ struct packer {
 	uint16_t frames;
 	bool has_library; /* its own frames stay */
 	bool was_refreshed; /* once a path: addresses of generated code are never found */
+	uint8_t flags; /* of every frame of the file at hand */
 };
 
 int ct_process_symbols_new(struct ct_target *target, struct ct_process_symbols **ret_symbols, struct ct_error *reterr)
@@ -94,6 +96,7 @@ static void open_entry(const struct ct_process_symbols *symbols, const struct ct
 
 	if (ct_target_is_exe(symbols->target, mapping)) {
 		entry->binary = ct_target_binary(symbols->target);
+		entry->is_program = true;
 		return;
 	}
 	entry->fd = ct_target_open_mapping(symbols->target, mapping);
@@ -101,6 +104,7 @@ static void open_entry(const struct ct_process_symbols *symbols, const struct ct
 		return;
 	entry->is_owned = true;
 	entry->is_library = ct_binary_find(entry->binary, "cctx_create_", &create, 1) > 0;
+	entry->is_program = ct_binary_imports(entry->binary, "cctx_request_begin") > 0;
 }
 
 static struct entry *entry_of(struct ct_process_symbols *symbols, const struct ct_mapping *mapping)
@@ -165,7 +169,7 @@ static void pack_locations(struct ct_process_symbols *symbols, struct packer *pa
 			   int count)
 {
 	for (int i = 0; i < count; i++) {
-		uint8_t flags = where[i].is_inlined ? CT_FRAME_INLINED : 0;
+		uint8_t flags = packer->flags | (where[i].is_inlined ? CT_FRAME_INLINED : 0);
 		const char *function = where[i].function;
 		char name[NAME_BYTES_MAX];
 
@@ -186,7 +190,7 @@ static void pack_unknown(struct packer *packer, const struct ct_mapping *mapping
 	char name[32];
 
 	snprintf(name, sizeof(name), "0x%" PRIx64, address);
-	pack(packer, 0, 0, name, mapping ? mapping->path : "");
+	pack(packer, 0, packer->flags, name, mapping ? mapping->path : "");
 }
 
 static void pack_address(struct ct_process_symbols *symbols, struct packer *packer, uint64_t address)
@@ -204,6 +208,7 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 	entry = mapping ? entry_of(symbols, mapping) : NULL;
 	if (entry && entry->is_library && !packer->has_library)
 		return;
+	packer->flags = symbols->is_go || (entry && entry->is_program) ? 0 : CT_FRAME_LIBRARY;
 	if (entry && entry->binary)
 		count = ct_binary_locate(entry->binary,
 					 address - ct_target_bias(symbols->target, mapping, entry->binary) - 1, where,

@@ -6,10 +6,12 @@
 
 extern const struct ct_provider ct_provider_go;
 extern const struct ct_provider ct_provider_context_library;
+extern const struct ct_provider ct_provider_threads;
 
 const struct ct_provider *const ct_providers[] = {
 	&ct_provider_go,
 	&ct_provider_context_library,
+	&ct_provider_threads,
 	NULL,
 };
 
@@ -35,6 +37,8 @@ static const struct {
 	{CT_ROLE_C_REQUEST_END, "request-end"},
 	{CT_ROLE_C_TASK_BEGIN, "task-start"},
 	{CT_ROLE_C_TASK_END, "task-end"},
+	{CT_ROLE_C_SPAWN, "thread-start"},
+	{CT_ROLE_C_JOIN, "thread-join"},
 };
 
 const char *ct_role_name(uint32_t role)

@@ -81,6 +81,9 @@ int ct_binary_find(struct ct_binary *binary, const char *name, struct ct_functio
 /** Called per function. @return 0 to go on, anything else ends the walk with that value. */
 typedef int (*ct_function_visitor)(void *opaque, const struct ct_function *function);
 
+/** Does it take a symbol of this name from another file? @return 1, 0, or -ENOMEM; 0 as well where that cannot be read. */
+int ct_binary_imports(struct ct_binary *binary, const char *name);
+
 /** Visit every function (Go: from pclntab; C: from the symbol tables). @return 0, the visitor's value, or negative
  * errno. */
 int ct_binary_each_function(struct ct_binary *binary, ct_function_visitor visit, void *opaque);

@@ -137,11 +137,13 @@ struct ct_tree {
 	struct ct_slab tasks;
 	struct ct_map by_task;
 	bool has_tasks; /* some provider tells about tasks */
+	bool has_threads; /* threads are told when they start and when they are gone */
 	struct ct_slab requests;
 	struct ct_map by_request; /* by the address of their context, until it means another one */
 	struct ct_lingering lingering[CT_LINGERING_MAX];
 	unsigned int lingering_next;
 	struct ct_map by_server;  /* of these one for each task that serves, by its number */
+	struct ct_map by_innermost; /* C: the last one that a task began and has not ended */
 	struct ct_map by_maker;   /* the last one of each maker that has no server yet */
 	uint64_t last_request;
 	struct ct_routes routes;
@@ -262,6 +264,8 @@ void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns);
 uint64_t ct_request_key(const void *owner, uint32_t index);
 uint64_t ct_server_key(const void *owner, uint32_t index);
 uint64_t ct_maker_key(const void *owner, uint32_t index);
+void ct_request_hold(struct ct_tree *tree, uint32_t index);
+void ct_request_leave(struct ct_tree *tree, uint32_t index);
 void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, uint64_t time_ns);
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns);
 void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
@@ -269,11 +273,27 @@ void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t b
 void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create);
 void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task);
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns);
-uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
 uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context);
 struct ct_request *ct_request_of_route(const struct ct_tree *tree, const struct ct_event_route *seen);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 void ct_requests_close(struct ct_tree *tree);
+
+/* serving.c */
+void ct_serving_push(struct ct_tree *tree, uint32_t request);
+void ct_serving_pop(struct ct_tree *tree, uint32_t request);
+uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task);
+
+/* bindings.c */
+uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
+void ct_thread_is_worker(struct ct_tree *tree, struct ct_task *task);
+void ct_task_part(struct ct_tree *tree, struct ct_task *task);
+void ct_task_derives(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create);
+void ct_task_serves(struct ct_tree *tree, uint64_t number, uint32_t request);
+
+/* threads.c */
+void ct_thread_spawned(struct ct_tree *tree, struct ct_task *thread, const struct ct_event_task_start *start);
+void ct_thread_begins_task(struct ct_tree *tree, struct ct_task *thread, const struct ct_event_task_start *start);
+void ct_thread_ends_task(struct ct_tree *tree, struct ct_task *thread);
 
 /* handlers.c */
 int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_timed);
@@ -303,6 +323,7 @@ int ct_apply_free(struct ct_tree *tree, const struct ct_event *event, const stru
 int ct_apply_abandon(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_request(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_task_join(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* window.c */

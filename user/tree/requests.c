@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Requests: when they begin, who serves them, and the signs by which they are over (ctxtrace/work.h). A request stays
- * until it is over and the last task that was started with a context of it has ended.
+ * until it is over and the last task that belongs to it has ended.
  */
 #include "tree/private.h"
 
@@ -76,6 +76,7 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 
 	if (request->task && ct_map_find(&tree->by_server, request->task) == index)
 		ct_map_remove(&tree->by_server, request->task);
+	ct_serving_pop(tree, index);
 	forget_maker(tree, index);
 	if (at != CT_INDEX_NONE && ct_tree_at(tree, at)->id == request->context_id)
 		ct_tree_at(tree, at)->state |= CT_CONTEXT_REQUEST_OVER;
@@ -85,8 +86,14 @@ static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 		linger(tree, index);
 }
 
+/* A task belongs to it. */
+void ct_request_hold(struct ct_tree *tree, uint32_t index)
+{
+	request_at(tree, index)->tasks++;
+}
+
 /* One of its tasks belongs to it no longer. */
-static void leave(struct ct_tree *tree, uint32_t index)
+void ct_request_leave(struct ct_tree *tree, uint32_t index)
 {
 	if (!--request_at(tree, index)->tasks && request_at(tree, index)->over_ns)
 		release(tree, index);
@@ -153,6 +160,10 @@ void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, ui
 		return;
 	tree->window.serves_several |= task && ct_map_find(&tree->by_server, task) != CT_INDEX_NONE;
 	set_server(tree, index, task);
+	if (!task)
+		return;
+	ct_serving_push(tree, index);
+	ct_task_serves(tree, task, index);
 }
 
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
@@ -271,19 +282,6 @@ static bool is_serving(const struct ct_tree *tree, uint64_t number)
 	return !request_at(tree, index)->over_ns && !(request_at(tree, index)->flags & CT_REQUEST_IS_HIJACKED);
 }
 
-/* A task that detaches itself, or works for another request, is not the one's it was started in. */
-static void part_from_request(struct ct_tree *tree, uint32_t now, const struct ct_event_create *create)
-{
-	struct ct_task *task = ct_task_find(tree, create->task);
-	uint32_t bound = task ? task->request : CT_INDEX_NONE;
-	bool is_detached = create->header.flags & CT_CREATE_DETACHED;
-
-	if (bound == CT_INDEX_NONE || (!is_detached && (now == CT_INDEX_NONE || now == bound)))
-		return;
-	task->request = CT_INDEX_NONE;
-	leave(tree, bound);
-}
-
 static void note_detached(struct ct_tree *tree, const struct ct_event_create *create)
 {
 	uint32_t index = ct_map_find(&tree->by_server, create->task);
@@ -312,38 +310,15 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
 	if (index != CT_INDEX_NONE)
 		learn_server(tree, index, create);
-	part_from_request(tree, index, create);
+	ct_task_derives(tree, context, create);
 	note_detached(tree, create);
 }
 
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
 {
 	if (task->request != CT_INDEX_NONE)
-		leave(tree, task->request);
+		ct_request_leave(tree, task->request);
 	end_if_any(tree, ct_map_find(&tree->by_server, task->task), time_ns);
-}
-
-/* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
- * for the request says so late. */
-static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
-{
-	const struct ct_ended *ended = ct_ended_find(tree, address);
-
-	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
-	    (uint32_t)request_at(tree, ended->request)->id != ended->request_id)
-		return CT_INDEX_NONE;
-	return ended->request;
-}
-
-uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id)
-{
-	uint32_t at = start->context ? ct_context_find(tree, start->context) : CT_INDEX_NONE, index;
-
-	*ret_context_id = at == CT_INDEX_NONE ? 0 : ct_tree_at(tree, at)->id;
-	index = at == CT_INDEX_NONE ? request_of_ended(tree, start->context) : ct_request_any_of(tree, ct_tree_at(tree, at));
-	if (index != CT_INDEX_NONE)
-		request_at(tree, index)->tasks++;
-	return index;
 }
 
 struct ct_request *ct_request_of_route(const struct ct_tree *tree, const struct ct_event_route *seen)
@@ -367,6 +342,7 @@ void ct_requests_close(struct ct_tree *tree)
 {
 	ct_map_done(&tree->by_request);
 	ct_map_done(&tree->by_server);
+	ct_map_done(&tree->by_innermost);
 	ct_map_done(&tree->by_maker);
 	ct_slab_done(&tree->requests);
 	memset(tree->lingering, 0, sizeof(tree->lingering));

@@ -49,16 +49,34 @@ bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_n
 /* It is another one from here on. */
 static void describe(struct ct_tree *tree, struct ct_task *entry, const struct ct_event_task_start *start)
 {
+	uint8_t flags = start->header.flags;
+
 	if (entry->is_started)
 		ct_request_note_task_end(tree, entry, start->header.time_ns);
-	entry->start_ns = start->header.time_ns;
-	entry->creator = start->creator;
+	*entry = (struct ct_task){
+		.task = start->task,
+		.start_ns = start->header.time_ns,
+		.creator = start->creator,
+		.request = CT_INDEX_NONE,
+		.site = ct_site_of_path(tree, start->path),
+		.seen_ns = entry->seen_ns,
+		.is_boxed = entry->is_boxed,
+		.is_started = true,
+	};
+	if (flags & CT_TASK_SPAWNED) {
+		ct_thread_spawned(tree, entry, start);
+		return;
+	}
 	entry->context = start->context;
-	entry->site = ct_site_of_path(tree, start->path);
-	entry->at = CT_SITE_UNKNOWN;
+	entry->is_explicit = flags & CT_TASK_THREAD;
 	entry->request = ct_request_bind(tree, start, &entry->context_id);
 	ct_request_note_task(tree, entry);
-	entry->is_started = true;
+}
+
+/* A thread that is known tells what it works for; it is no other one. */
+static bool is_same_thread(const struct ct_tree *tree, const struct ct_task *entry, const struct ct_event_task_start *start)
+{
+	return entry && tree->has_threads && (start->header.flags & (CT_TASK_THREAD | CT_TASK_SPAWNED)) == CT_TASK_THREAD;
 }
 
 int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
@@ -69,10 +87,15 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 	(void)ret_context;
 	if (!start->task)
 		return 0;
-	if (ct_tree_reserve(tree))
+	if (ct_tree_reserve(tree) || ct_slab_reserve(&tree->sites, 2) || ct_map_reserve(&tree->by_path, 2))
 		return -ENOMEM;
 	tree->has_tasks = true;
+	tree->has_threads |= start->header.flags & CT_TASK_SPAWNED;
 	entry = ct_task_find(tree, start->task);
+	if (is_same_thread(tree, entry, start)) {
+		ct_thread_begins_task(tree, entry, start);
+		return 0;
+	}
 	if (entry && entry->is_started && start->header.time_ns > entry->start_ns)
 		tree->totals.tasks_seen++; // the end of the task that had the number so far was missed
 	if (!entry)
@@ -103,6 +126,9 @@ int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const 
 
 	(void)ret_context;
 	tree->has_tasks = true;
+	tree->has_threads |= event->header->flags & CT_TASK_THREAD;
+	if (index == CT_INDEX_NONE && tree->has_threads && !(event->header->flags & CT_TASK_THREAD))
+		return 0; // the thread goes on, and is one that nobody knows
 	if (index == CT_INDEX_NONE) { // older than the attach
 		ct_request_note_task_end(tree, &(struct ct_task){ .task = event->task_end->task, .request = CT_INDEX_NONE },
 					 event->header->time_ns);
@@ -111,6 +137,10 @@ int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const 
 	entry = ct_slab_at(&tree->tasks, index);
 	if (count_latency(tree, entry, event->header->time_ns))
 		return -ENOMEM;
+	if (tree->has_threads && !(event->header->flags & CT_TASK_THREAD)) {
+		ct_thread_ends_task(tree, entry);
+		return 0;
+	}
 	ct_request_note_task_end(tree, entry, event->header->time_ns);
 	ct_map_remove(&tree->by_task, entry->task);
 	entry->task = 0; // marks a free slot
@@ -152,6 +182,11 @@ const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index)
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task)
 {
 	return ct_task_find(tree, task);
+}
+
+bool ct_tree_task_has_gap(const struct ct_tree *tree, const struct ct_task *task)
+{
+	return tree->gap_to_ns > task->start_ns;
 }
 
 bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task)

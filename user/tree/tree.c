@@ -57,6 +57,7 @@ static void init_rooms(struct ct_tree *tree)
 	ct_map_init(&tree->by_task, allocator, task_key, tree);
 	ct_map_init(&tree->by_request, allocator, ct_request_key, tree);
 	ct_map_init(&tree->by_server, allocator, ct_server_key, tree);
+	ct_map_init(&tree->by_innermost, allocator, ct_server_key, tree);
 	ct_map_init(&tree->by_maker, allocator, ct_maker_key, tree);
 	ct_map_init(&tree->by_group, allocator, ct_group_key, tree);
 	ct_map_init(&tree->routes.by_text, allocator, ct_route_key, tree);
@@ -106,6 +107,7 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_slab_done(&tree->requests);
 	ct_map_done(&tree->by_request);
 	ct_map_done(&tree->by_server);
+	ct_map_done(&tree->by_innermost);
 	ct_map_done(&tree->by_maker);
 	ct_map_done(&tree->by_address);
 	ct_map_done(&tree->by_path);
@@ -129,6 +131,7 @@ int ct_tree_reserve(struct ct_tree *tree)
 			ct_slab_reserve(&tree->tasks, 1) || ct_map_reserve(&tree->by_task, 1) ||
 			ct_slab_reserve(&tree->requests, 1) || ct_map_reserve(&tree->by_request, 1) ||
 			ct_map_reserve(&tree->by_server, 1) || ct_map_reserve(&tree->by_maker, 1) ||
+			ct_map_reserve(&tree->by_innermost, 1) ||
 			ct_cancels_reserve(tree);
 
 	return is_short ? -ENOMEM : 0;
@@ -143,6 +146,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_ABANDON] = ct_apply_abandon,
 	[CT_EVENT_TASK_START] = ct_apply_task_start,
 	[CT_EVENT_TASK_END] = ct_apply_task_end,
+	[CT_EVENT_TASK_JOIN] = ct_apply_task_join,
 	[CT_EVENT_REQUEST] = ct_apply_request,
 	[CT_EVENT_EXEC] = ct_apply_exec,
 	[CT_EVENT_EXIT] = ct_apply_exit,
