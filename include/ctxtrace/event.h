@@ -55,7 +55,8 @@
 	CT_EVENT(HOLDER, 44, ct_event_holder, 64, "one hop of who holds a cancel function")              \
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
-	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
+	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")  \
+	CT_EVENT(TASK_SEEN, 50, ct_event_task_seen, 40, "a goroutine the stream does not tell, or no longer should")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -148,8 +149,9 @@ struct ct_event_context {
 	__u64 context;
 };
 
-/** Flag of TASK_START: a thread, not a goroutine. */
-#define CT_TASK_THREAD 0x01
+/* Flags of TASK_START. */
+#define CT_TASK_THREAD 0x01 /**< A thread, not a goroutine. */
+#define CT_TASK_SYSTEM 0x02 /**< A goroutine of the runtime's own: not among those it counts itself (added in user space). */
 
 /** A goroutine or thread starts. */
 struct ct_event_task_start {
@@ -397,6 +399,22 @@ struct ct_event_goroutine {
 	__u32 strings_bytes; /**< Bytes of the strings, NULs included. */
 	__u8 context_state;  /**< enum ct_observed_state of `context`. */
 	__u8 pad[3];
+};
+
+/* Flags of TASK_SEEN. */
+#define CT_TASK_SEEN_GONE 0x01	 /**< It is known to run, and memory does not have it: its end was lost. */
+#define CT_TASK_SEEN_SYSTEM 0x02 /**< As CT_TASK_SYSTEM. */
+
+/**
+ * What the reading that ended just before says of one goroutine, told when it differs from the stream: one that runs
+ * and whose start nobody saw, or one that is gone. What context it was started with nobody knows any more.
+ */
+struct ct_event_task_seen {
+	struct ct_event_header header;
+	__u64 task;    /**< goid. */
+	__u64 creator; /**< goid of the goroutine that started it; 0 unknown. */
+	__u32 created; /**< Path: the line of its go statement; 0 unknown. */
+	__u32 entry;   /**< Path: the function it began with; 0 unknown. */
 };
 
 /** What refers to a thing. */

@@ -97,7 +97,6 @@ int ct_explain(struct ct_live *live)
 	struct explaining explaining = {
 		.live = live,
 		.now_ns = ct_clock_ns(),
-		.paths = { .pipeline = live->pipeline, .symbols = live->symbols },
 		.load_bias = ct_target_load_bias(live->target),
 	};
 	int rc;
@@ -110,7 +109,6 @@ int ct_explain(struct ct_live *live)
 		rc = is_fatal(ct_explain_goroutines(&explaining));
 	if (!rc && !ct_binary_go_module(ct_target_binary(live->target), &explaining.module))
 		rc = is_fatal(ct_explain_holders(&explaining));
-	ct_paths_done(&explaining.paths);
 	free(explaining.known);
 	free(explaining.members);
 	return rc;

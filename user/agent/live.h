@@ -27,6 +27,7 @@ struct ct_live {
 	struct ct_source *source;
 	struct ct_process_symbols *symbols;
 	struct ct_scanner scanner;
+	struct ct_goroutines goroutines;
 	struct ct_status status;
 	pid_t child; /**< `run`: the command; 0 otherwise. */
 	int epoll_fd, timer_fd, signal_fd;

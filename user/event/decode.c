@@ -143,6 +143,11 @@ static bool check_goroutine(const struct ct_event *event)
 	       check_strings(event, sizeof(*seen), seen->strings_bytes, 2);
 }
 
+static bool check_task_seen(const struct ct_event *event)
+{
+	return event->task_seen->task;
+}
+
 static bool check_holder(const struct ct_event *event)
 {
 	const struct ct_event_holder *holder = event->holder;
@@ -190,6 +195,7 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_HOLDER] = check_holder,
 	[CT_EVENT_MEMORY] = check_memory,
 	[CT_EVENT_FACTS] = check_facts,
+	[CT_EVENT_TASK_SEEN] = check_task_seen,
 };
 
 /* 0: a type this version does not know. */

@@ -24,7 +24,7 @@ static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 
 static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
 static const char *const cancel_flags[] = { "born", NULL };
-static const char *const task_flags[] = { "thread", NULL };
+static const char *const task_flags[] = { "thread", "system", NULL };
 static const char *const request_flags[] = { "end", "hijacked", "stream", NULL };
 static const char *const site_flags[] = { "request", "served-by-maker", "request-over", "ends-request",
 					   "starts-handler", "client-gone", NULL };
@@ -35,6 +35,7 @@ static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "st
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 static const char *const goroutine_flags[] = { "system", "waits", "boxed", NULL };
+static const char *const task_seen_flags[] = { "gone", "system", NULL };
 static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 
@@ -210,6 +211,15 @@ static const struct ct_field holder[] = {
 	LAST,
 };
 
+static const struct ct_field task_seen[] = {
+	FIELD(ct_event_task_seen, task, "task", COUNT, NULL),
+	FIELD(ct_event_task_seen, creator, "creator", COUNT, NULL),
+	FIELD(ct_event_task_seen, created, "created", COUNT, NULL),
+	FIELD(ct_event_task_seen, entry, "entry", COUNT, NULL),
+	FLAGS(task_seen_flags),
+	LAST,
+};
+
 static const char *const goroutine_strings[] = { "state", "reason", NULL };
 static const struct ct_field memory[] = {
 	FIELD(ct_event_memory, scan, "scan", COUNT, NULL),
@@ -275,6 +285,7 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_MEMORY] = { LAYOUT(ct_event_memory, memory), .tail = CT_TAIL_CONTENT },
 	[CT_EVENT_FACTS] = { LAYOUT(ct_event_facts, facts), .tail = CT_TAIL_FACTS },
 	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },
+	[CT_EVENT_TASK_SEEN] = { LAYOUT(ct_event_task_seen, task_seen) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */
