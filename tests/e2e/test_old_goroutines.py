@@ -3,12 +3,15 @@
 import functools
 import os
 import pathlib
+import struct
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build
 from e2e_process import Agent, Target, replay
+from e2e_recording import events
 from e2e_report import marked_line
 
 OLD = 300
@@ -27,6 +30,21 @@ def recorded(number):
     return pathlib.Path(environment("E2E_CACHE")) / f"old-{number}-{os.getpid()}.ctx"
 
 
+def expect_none_ended(recording):
+    """What has ended is in memory for a moment longer: nothing of that may be taken for older than the attach."""
+    ended, adopted = set(), 0
+    for name, flags, event in events(recording):
+        task = struct.unpack_from("<Q", event, 16)[0] if name in ("TASK_END", "TASK_SEEN") else 0
+        if name == "TASK_END":
+            ended.add(task)
+        elif name == "TASK_SEEN":
+            check(not flags & 1, f"goroutine {task} was taken back, though no event was lost")
+            check(task not in ended, f"goroutine {task} had ended when it was adopted")
+            adopted += 1
+    note(f"{adopted} adopted, {len(ended)} ended")
+    check(adopted >= OLD and ended, "nothing is shown")
+
+
 def late(version=DEFAULT, flags=()):
     """Attached in the middle of it, beside a program that starts and ends goroutines as fast as it can."""
     need_bpf()
@@ -36,10 +54,12 @@ def late(version=DEFAULT, flags=()):
             target.tell("churn")
             with Agent("--record", recording, pid=target.pid) as agent:
                 target.tell("serve 20")
+                time.sleep(4)  # for some readings beside it
                 target.tell("quiet")
                 report = agent.stop()
             truth = target.end()
         report.expect_complete()
+        expect_none_ended(recording)
         expect_count(report, truth)
         report.expect(report["tasks"]["seen"] > OLD, "the old ones were not seen")
         report.expect(report["findings"] == [], "a correct program was accused")

@@ -119,7 +119,7 @@ func (p *program) spin() {
 	defer p.churn.Done()
 	for atomic.LoadInt32(&p.isOver) == 0 {
 		var group sync.WaitGroup
-		for i := 0; i < 50; i++ {
+		for i := 0; i < 10; i++ {
 			group.Add(2)
 			go func() {
 				go group.Done()
@@ -127,7 +127,8 @@ func (p *program) spin() {
 			}()
 		}
 		group.Wait()
-		atomic.AddInt64(&p.Churned, 100)
+		atomic.AddInt64(&p.Churned, 20)
+		time.Sleep(time.Millisecond)
 	}
 }
 
