@@ -114,26 +114,38 @@ func (p *program) get(path string) {
 	}
 }
 
-// spin starts goroutines that end at once, some of which start others.
+// spin starts goroutines that live for about as long as a reading takes, each of which starts another.
 func (p *program) spin() {
 	defer p.churn.Done()
 	for atomic.LoadInt32(&p.isOver) == 0 {
 		var group sync.WaitGroup
-		for i := 0; i < 10; i++ {
+		for i := 0; i < 50; i++ {
 			group.Add(2)
 			go func() {
 				go group.Done()
+				time.Sleep(5 * time.Millisecond)
 				group.Done()
 			}()
 		}
 		group.Wait()
-		atomic.AddInt64(&p.Churned, 20)
-		time.Sleep(time.Millisecond)
+		atomic.AddInt64(&p.Churned, 100)
 	}
 }
 
+// settled is how many goroutines there are once those that are about to end have ended.
+func settled() int {
+	count := runtime.NumGoroutine()
+	for same := 0; same < 100; same++ {
+		time.Sleep(time.Millisecond)
+		if now := runtime.NumGoroutine(); now != count {
+			count, same = now, 0
+		}
+	}
+	return count
+}
+
 func (p *program) startChurn() {
-	p.base = runtime.NumGoroutine()
+	p.base = settled()
 	atomic.StoreInt32(&p.isOver, 0)
 	p.churn.Add(4)
 	for i := 0; i < 4; i++ {
@@ -181,7 +193,7 @@ func main() {
 		panic(err)
 	}
 	p := &program{jobs: make(chan job), forever: make(chan struct{}), life: life,
-		url: "http://" + listener.Addr().String(), client: &http.Client{}}
+		url: "http://" + listener.Addr().String(), client: &http.Client{Transport: &http.Transport{}}} // its connections stay
 	go http.Serve(listener, p)
 	if *count > 0 {
 		p.old(*count)
