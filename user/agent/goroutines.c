@@ -137,14 +137,17 @@ static int tell_found(const struct ct_goroutines_telling *telling, struct marks 
 
 	for (size_t i = 0; i < telling->result->goroutines_count && !rc; i++) {
 		const struct ct_census_goroutine *seen = &telling->result->goroutines[i];
-		const struct ct_task *task = ct_tree_task_of(tree, seen->task);
+		const struct ct_task *task;
 
 		if (i % BREATH_TASKS == 0)
-			telling->breathe(telling->opaque);
+			telling->breathe(telling->opaque); // which may change the tree
+		task = ct_tree_task_of(tree, seen->task);
 		if (is_stranger(task) && has_room(telling) && !ct_ended_list_has(telling->ended, seen->task) &&
-		    !ct_goroutines_has_ended(telling->goroutines, seen->task))
+		    !ct_goroutines_has_ended(telling->goroutines, seen->task)) {
 			rc = push_found(telling, seen);
-		mark(marks, tree, ct_tree_task_of(tree, seen->task));
+			task = ct_tree_task_of(tree, seen->task);
+		}
+		mark(marks, tree, task);
 	}
 	return rc;
 }
