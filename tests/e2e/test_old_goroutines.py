@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goroutines older than the attach: all are known, none that has ended, and nothing is made up about them."""
+import collections
 import functools
 import os
 import pathlib
@@ -9,7 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
-from e2e_go import DEFAULT, SOURCES, VERSIONS, build
+from e2e_go import DEFAULT, SOURCES, VERSIONS, build, minor
 from e2e_process import Agent, Target, replay
 from e2e_recording import events
 from e2e_report import marked_line
@@ -30,9 +31,10 @@ def recorded(number):
     return pathlib.Path(environment("E2E_CACHE")) / f"old-{number}-{os.getpid()}.ctx"
 
 
-def expect_none_ended(recording):
-    """What has ended is in memory for a moment longer: nothing of that may be taken for older than the attach."""
-    ended, adopted = set(), 0
+def expect_none_ended(recording, has_creators):
+    """What has ended is in memory for a moment longer: nothing of that may be taken for older than the attach. And what
+    is, the main goroutine has started at one line with one function."""
+    ended, adopted, made = set(), 0, collections.Counter()
     for name, flags, event in events(recording):
         task = struct.unpack_from("<Q", event, 16)[0] if name in ("TASK_END", "TASK_SEEN") else 0
         if name == "TASK_END":
@@ -41,8 +43,12 @@ def expect_none_ended(recording):
             check(not flags & 1, f"goroutine {task} was taken back, though no event was lost")
             check(task not in ended, f"goroutine {task} had ended when it was adopted")
             adopted += 1
+            made[struct.unpack_from("<QII", event, 24)] += 1
     note(f"{adopted} adopted, {len(ended)} ended")
     check(adopted >= OLD and ended, "nothing is shown")
+    (creator, created, entry), count = made.most_common(1)[0]
+    check(count == OLD and created and entry, f"{OLD} are of one place, not {made.most_common(3)}")
+    check(creator == (1 if has_creators else 0), f"their creator is {creator}")
 
 
 def late(version=DEFAULT, flags=()):
@@ -59,7 +65,7 @@ def late(version=DEFAULT, flags=()):
                 report = agent.stop()
             truth = target.end()
         report.expect_complete()
-        expect_none_ended(recording)
+        expect_none_ended(recording, minor(version) >= 21)
         expect_count(report, truth)
         report.expect(report["tasks"]["seen"] > OLD, "the old ones were not seen")
         report.expect(report["findings"] == [], "a correct program was accused")
