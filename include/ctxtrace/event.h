@@ -57,7 +57,8 @@
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of") \
-	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for")
+	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for") \
+	CT_EVENT(TASK_SEEN, 50, ct_event_task_seen, 40, "a goroutine the stream does not tell, or no longer should")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -157,6 +158,9 @@ struct ct_event_context {
 #define CT_TASK_SPAWNED 0x02  /**< Its creator is about to let it run; `context` is what it is given, if that is one. */
 #define CT_TASK_DETACHED 0x04 /**< It is given a context that no request can end: a root, or one behind WithoutCancel. */
 #define CT_TASK_LIBRARY 0x08  /**< The context library starts it for purposes of its own. */
+
+/** Flag of TASK_START: a goroutine of the runtime's own, not among those it counts itself (added in user space). */
+#define CT_TASK_SYSTEM 0x10
 
 /** A goroutine or thread starts. */
 struct ct_event_task_start {
@@ -422,6 +426,22 @@ struct ct_event_route {
 	__u64 task;	   /**< Who serves it. */
 	__u32 route_bytes; /**< With the NUL. */
 	__u32 pad;
+};
+
+/* Flags of TASK_SEEN. */
+#define CT_TASK_SEEN_GONE 0x01	 /**< It is known to run, and memory does not have it: its end was lost. */
+#define CT_TASK_SEEN_SYSTEM 0x02 /**< As CT_TASK_SYSTEM. */
+
+/**
+ * What the reading that ended just before says of one goroutine, told when it differs from the stream: one that runs
+ * and whose start nobody saw, or one that is gone. What context it was started with nobody knows any more.
+ */
+struct ct_event_task_seen {
+	struct ct_event_header header;
+	__u64 task;    /**< goid. */
+	__u64 creator; /**< goid of the goroutine that started it; 0 unknown. */
+	__u32 created; /**< Path: the line of its go statement; 0 unknown. */
+	__u32 entry;   /**< Path: the function it began with; 0 unknown. */
 };
 
 /** What refers to a thing. */

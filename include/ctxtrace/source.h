@@ -37,6 +37,7 @@ struct ct_event {
 		const struct ct_event_observed *observed;
 		const struct ct_event_goroutine *goroutine;
 		const struct ct_event_holder *holder;
+		const struct ct_event_task_seen *task_seen;
 		const struct ct_event_memory *memory;
 		const struct ct_event_facts *facts;
 		const struct ct_event_rules *rules;

@@ -160,7 +160,7 @@ struct ct_totals {
 	uint64_t refused_contexts; /**< Not kept because of max_contexts. */
 	uint64_t refused_sites;
 	uint64_t refused_tasks;
-	uint64_t tasks_seen;
+	uint64_t tasks_seen; /**< Without the runtime's own, as in `tasks_live`. */
 	uint64_t tasks_live;
 	uint64_t requests_started;
 	uint64_t requests_live;
@@ -206,11 +206,14 @@ static inline bool ct_window_is_census(const struct ct_window *window)
 	return window->providers_count == 1 && !window->providers[0].attach_points;
 }
 
+/** Default of ct_tree_options.max_tasks. Those older than the attach leave half of it to those of the window. */
+#define CT_TASKS_MAX 4000000u
+
 /** Caps, and what is worth counting. Zero fields take the defaults. */
 struct ct_tree_options {
 	uint32_t max_contexts; /**< Default 4,000,000. */
 	uint32_t max_sites;    /**< Default 65,536. */
-	uint32_t max_tasks;    /**< Default 1,000,000 live tasks. */
+	uint32_t max_tasks;    /**< Default 4,000,000 (CT_TASKS_MAX) live tasks. */
 	uint64_t lost_age_ns;  /**< Lost ones that ended younger are no losses (struct ct_losses). Default 0: all are. */
 	uint32_t max_lifetimes; /**< Ended contexts to keep, the latest ones, for a trace. Default 0: none. */
 };

@@ -10,7 +10,8 @@
  *
  * A task belongs to a request when it was started with a context of it, detached ones excepted, until it makes a detached
  * one or derives from another request's. What it derives does not bind it: a pool's worker derives from one request after
- * the other.
+ * the other. One that is older than the attach (adopted) belongs to none: what it was started with nobody knows any more,
+ * and what its stack still holds may be of the job before.
  *
  * A thread of a C program belongs to one, first match wins: because it says so (from TASK_START to TASK_END); because it
  * was given a context of it as its argument; because its creator was serving it then. The last is no more than a hint, but
@@ -27,6 +28,7 @@
 #define CT_REQUEST_IS_DETACHED 0x04 /**< Its handler has derived a context that is detached from it: it goes on on purpose. */
 #define CT_REQUEST_AWAITS_CLIENT 0x08 /**< It reads from its client or writes to it. */
 #define CT_REQUEST_AWAITS_TIMER 0x10 /**< Its handler waits for a timer, or for something else until that fires. */
+#define CT_REQUEST_IS_GUESSED_OVER 0x20 /**< Its context has ended and nobody knows who serves it: it may go on. */
 
 /** Why a task belongs to its request. */
 enum ct_binding {
@@ -58,7 +60,7 @@ struct ct_request {
 /** A task that runs. */
 struct ct_task {
 	uint64_t task;	    /**< goid or thread id; 0: a free slot. */
-	uint64_t start_ns;  /**< Contexts made earlier belong to an older task of the same number. */
+	uint64_t start_ns;  /**< Contexts made earlier belong to an older task of the same number. 0: before the attach. */
 	uint64_t creator;   /**< Task that started it; 0 unknown. */
 	uint64_t context;   /**< Address of the context it was started with; 0 none. */
 	uint64_t context_id; /**< 0: it was not known, or had ended. */
@@ -66,7 +68,9 @@ struct ct_task {
 	uint32_t site;	    /**< Where it was started: the go statement. */
 	uint32_t at;	    /**< Where it was when memory was last read; CT_SITE_UNKNOWN. */
 	uint32_t request;   /**< Index; CT_INDEX_NONE. */
-	bool is_started;    /**< A TASK_START was seen; else it was seen at work. */
+	bool is_started;    /**< A TASK_START was seen; else it was seen at work, or adopted. */
+	bool is_adopted;    /**< Memory has it, and nobody saw it start: before the attach, or the event was lost. */
+	bool is_system;	    /**< The runtime's own, and counted nowhere. */
 	bool is_boxed;	    /**< Memory showed that its stack leads to a context that may be detached. */
 	bool is_explicit;   /**< A thread that says itself for whom it works; else it would be concluded. */
 	bool is_of_library; /**< A thread that the context library has started. */
@@ -95,6 +99,9 @@ uint32_t ct_tree_tasks_end(const struct ct_tree *tree);
 
 /** @return the task at `index`, or NULL. */
 const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index);
+
+/** @return the index of a task. */
+uint32_t ct_tree_task_index(const struct ct_tree *tree, const struct ct_task *task);
 
 /** @return the task of this number, or NULL when it is not known to run. */
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task);

@@ -107,6 +107,32 @@ def grpc():
     check(truth["errors"] == 0, f"the calls failed: {truth}")
 
 
+@case("grpc_workers")
+def grpc_workers():
+    """Handlers on a pool of goroutines, some older than the attach: which one serves a call nobody knows. What the
+    server says itself is enough for what calls leave behind; that a client gave up does not say that the handler has."""
+    need_bpf()
+    program = build(".", DEFAULT, (), "servers/grpc")
+    with Target([program, "-workers", 64]) as target:
+        with Agent("-d", "6s", "--min-age", "2s", pid=target.pid) as agent:
+            target.tell("tidy")
+            report = agent.finish()
+        report.expect_complete()
+        report.expect(report["findings"] == [], "correct calls were accused")
+        report.expect(report["requests"]["started"] > 1000, f"requests {report['requests']}")
+        with Agent("--min-age", "2s", pid=target.pid) as agent:
+            target.tell("100")
+            time.sleep(4)
+            report = agent.stop()
+        truth = target.end()
+    report.expect_complete()
+    held = report.expect_finding("outlives-request", "main.(*service).UnaryCall",
+                                 *marked_line(SOURCES / "servers" / "grpc" / "service.go", "hold", "FIND:"))
+    # Each of 16 clients gives up in one of 50 calls; of those nobody knows when their handler returned.
+    report.expect(80 <= held["count"] <= 100 and len(report["findings"]) == 1, f"{held['count']} of 100")
+    check(truth["errors"] == 0, f"the calls failed: {truth}")
+
+
 @case("mixed")
 def mixed():
     """What looks like a leak or a misbehaving request and is none: shared flights, pools, jobs, streams, sockets."""

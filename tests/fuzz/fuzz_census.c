@@ -82,6 +82,8 @@ static void check(const struct ct_census_result *result)
 		lost += seen->state == CT_OBSERVED_LOST;
 	}
 	FUZZ_CHECK(lost == result->lost);
+	for (size_t i = 0; i < result->goroutines_count; i++)
+		FUZZ_CHECK(result->goroutines[i].task);
 }
 
 static void ask(struct ct_census *census, const struct ct_census_result *result)
@@ -96,6 +98,7 @@ static void ask(struct ct_census *census, const struct ct_census_result *result)
 
 static void judge(struct ct_census *census, struct ct_image *image, bool knows_all)
 {
+	ct_census_list_goroutines(census);
 	ct_census_bound(census, READ_COST);
 	ct_census_look_at(census, GO_HEAP_ARENA, GO_HEAP_ARENA + CT_ARENA_BYTES);
 	ct_image_bound(image, STEPS);

@@ -345,6 +345,15 @@ static void apply_request(struct model *model, const struct ct_event_request *re
 	context->is_request_over = false;
 }
 
+static void set_system(struct model *model, struct model_task *task, bool is_system)
+{
+	int change = (int)task->is_system - (int)is_system;
+
+	model->totals.tasks_seen += (uint64_t)(int64_t)change;
+	model->totals.tasks_live += (uint64_t)(int64_t)change;
+	task->is_system = is_system;
+}
+
 static void apply_task_start(struct model *model, const struct ct_event_task_start *start)
 {
 	struct model_task *task = find_task(model, start->task);
@@ -352,13 +361,34 @@ static void apply_task_start(struct model *model, const struct ct_event_task_sta
 
 	model->has_tasks = true;
 	if (task && task->is_started && now_ns > task->start_ns) {
-		model->totals.tasks_seen++; // the end of the one before was missed
+		model->totals.tasks_seen += !task->is_system; // the end of the one before was missed
 		leave_request(model, start->task);
 	}
 	if (!task)
 		task = enter_task(model, start->task, now_ns);
+	if (!task->is_started || now_ns > task->start_ns)
+		set_system(model, task, start->header.flags & CT_TASK_SYSTEM);
 	task->start_ns = now_ns;
 	task->is_started = true;
+}
+
+static void apply_task_seen(struct model *model, const struct ct_event_task_seen *seen)
+{
+	struct model_task *task = find_task(model, seen->task);
+
+	if (seen->header.flags & CT_TASK_SEEN_GONE) {
+		if (!task)
+			return;
+		leave_request(model, seen->task);
+		task->task = 0;
+		model->totals.tasks_live -= !task->is_system;
+		return;
+	}
+	task = task ?: enter_task(model, seen->task, 0);
+	if (task->is_started)
+		return;
+	set_system(model, task, seen->header.flags & CT_TASK_SEEN_SYSTEM);
+	task->start_ns = 0;
 }
 
 static void apply_task_end(struct model *model, uint64_t number)
@@ -370,7 +400,7 @@ static void apply_task_end(struct model *model, uint64_t number)
 	if (!task)
 		return;
 	task->task = 0;
-	model->totals.tasks_live--;
+	model->totals.tasks_live -= !task->is_system;
 }
 
 static void close_tasks(struct model *model)
@@ -439,6 +469,9 @@ int model_apply(struct model *model, const struct ct_event *event)
 		break;
 	case CT_EVENT_TASK_END:
 		apply_task_end(model, event->task_end->task);
+		break;
+	case CT_EVENT_TASK_SEEN:
+		apply_task_seen(model, event->task_seen);
 		break;
 	case CT_EVENT_EXEC:
 		apply_exec(model);

@@ -52,6 +52,7 @@ struct model_task {
 	uint64_t task;
 	uint64_t start_ns;
 	bool is_started;
+	bool is_system;
 };
 
 /** Counts of one path. */

@@ -216,6 +216,7 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		struct ct_event_context context;
 		struct ct_event_task_start start;
 		struct ct_event_task_end end;
+		struct ct_event_task_seen seen;
 		struct ct_event_request request;
 		struct ct_event_gap gap;
 	} event = {.context = {.context = pick_address(maker)}};
@@ -230,7 +231,17 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		length = sizeof(event.call);
 	} else if (type == CT_EVENT_TASK_START) {
 		event.start = (struct ct_event_task_start){.task = 1 + stream_below(state, maker->recipe->tasks)};
+		event.header.flags = stream_below(state, 8) ? 0 : CT_TASK_SYSTEM;
 		length = sizeof(event.start);
+	} else if (type == CT_EVENT_TASK_SEEN) {
+		event.seen = (struct ct_event_task_seen){
+			.task = 1 + stream_below(state, maker->recipe->tasks),
+			.creator = pick_or_0(maker, maker->recipe->tasks),
+			.created = pick_or_0(maker, maker->recipe->paths),
+		};
+		event.header.flags = (uint8_t)(stream_draw(state) & stream_draw(state) &
+					       (CT_TASK_SEEN_GONE | CT_TASK_SEEN_SYSTEM));
+		length = sizeof(event.seen);
 	} else if (type == CT_EVENT_TASK_END) {
 		event.end.task = 1 + stream_below(state, maker->recipe->tasks);
 	} else if (type == CT_EVENT_REQUEST) {

@@ -18,18 +18,23 @@ def names():
     return {int(number): name for name, number in rows}
 
 
-def events_by_type(path):
-    """How many events of each name are in it."""
+def events(path):
+    """Name, flags and bytes of each event, one after the other."""
     with gzip.open(path, "rb") as file:
         content = file.read()
     check(content[:8] == b"CTXTRACE", "no recording")
-    known, counts, at = names(), collections.Counter(), 16
+    known, at = names(), 16
     while True:
         length = struct.unpack_from("<I", content, at)[0]
         at += 4
         if not length:
             break
-        counts[known[HEADER.unpack_from(content, at)[3]]] += 1
+        _, _, _, number, flags = HEADER.unpack_from(content, at)
+        yield known[number], flags, content[at:at + length]
         at += length
     check(at == len(content), "something is behind the end")
-    return counts
+
+
+def events_by_type(path):
+    """How many events of each name are in it."""
+    return collections.Counter(name for name, _, _ in events(path))

@@ -41,6 +41,20 @@ static void only_ends_count(void **state)
 	ct_ended_list_done(&list);
 }
 
+static void tasks_have_a_list_of_their_own(void **state)
+{
+	const struct ct_event_task_end task_end = { .header = { .type = CT_EVENT_TASK_END }, .task = 7 };
+	struct ct_ended_list contexts = { 0 }, tasks = { 0 };
+
+	(void)state;
+	ct_ended_list_note(&contexts, &(struct ct_event){ .task_end = &task_end, .bytes = sizeof(task_end) });
+	ct_ended_list_note_task(&tasks, &(struct ct_event){ .task_end = &task_end, .bytes = sizeof(task_end) });
+	assert_int_equal(contexts.count, 0);
+	assert_true(ct_ended_list_has(&tasks, 7));
+	assert_false(ct_ended_list_has(&tasks, 8));
+	ct_ended_list_done(&tasks);
+}
+
 static void without_room_it_may_have_been_any(void **state)
 {
 	struct ct_ended_list list = { 0 };
@@ -58,6 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_end_is_known_again),
 		cmocka_unit_test(only_ends_count),
+		cmocka_unit_test(tasks_have_a_list_of_their_own),
 		cmocka_unit_test(without_room_it_may_have_been_any),
 	};
 

@@ -93,6 +93,30 @@ static void every_release_tells_every_fate(void **state)
 	}
 }
 
+static void every_release_lists_its_goroutines(void **state)
+{
+	const uint64_t expected[] = { 1, GO_HEAP_TASK, 8, 9 };
+
+	(void)state;
+	for (unsigned int minor = CT_GO_MINOR_OLDEST; minor <= CT_GO_MINOR_NEWEST; minor++) {
+		struct ct_census *census = begin(minor);
+		struct ct_census_result result = { 0 };
+
+		assert_int_equal(ct_census_scan(census, NULL, NULL, &result, NULL), 0);
+		assert_null(result.goroutines); // nobody has asked
+		ct_census_result_done(&result);
+		ct_census_list_goroutines(census);
+		assert_int_equal(ct_census_scan(census, NULL, NULL, &result, NULL), 0);
+		assert_int_equal(result.goroutines_count, 4);
+		for (size_t i = 0; i < 4; i++) {
+			assert_int_equal(result.goroutines[i].task, expected[i]);
+			assert_int_not_equal(result.goroutines[i].entry, 0);
+		}
+		ct_census_result_done(&result);
+		done(census);
+	}
+}
+
 /* It stands still now, and all of its heap is within reach. */
 static struct ct_freeze *freeze(struct ct_census *census)
 {
@@ -361,6 +385,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_release_tells_every_fate),
+		cmocka_unit_test(every_release_lists_its_goroutines),
 		cmocka_unit_test(a_moving_stack_proves_nothing),
 		cmocka_unit_test(a_recording_says_the_same),
 		cmocka_unit_test(a_bound_makes_it_incomplete),

@@ -31,6 +31,17 @@ static void others_are_not(void **state)
 	assert_int_equal(ct_request_site("main.net/http.(*conn).serve", NULL, 0), 0);
 }
 
+/* A call with a deadline is cancelled through a closure of the function that made its context. */
+static void what_wraps_a_cancel_function_is_no_place(void **state)
+{
+	(void)state;
+	assert_true(ct_request_site_wraps("google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders.func5"));
+	assert_false(ct_request_site_wraps("google.golang.org/grpc/internal/transport.(*http2Server).operateHeaders"));
+	assert_false(ct_request_site_wraps("google.golang.org/grpc/internal/transport.(*http2Server).finishStream"));
+	assert_false(ct_request_site_wraps("net/http.(*conn).serve.func1"));
+	assert_false(ct_request_site_wraps("main.handler.func1"));
+}
+
 static void the_users_are_taken_whole(void **state)
 {
 	static const char *const chosen[] = { "main.accept", "net/http.(*conn).serve" };
@@ -47,6 +58,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(servers_are_known),
 		cmocka_unit_test(others_are_not),
+		cmocka_unit_test(what_wraps_a_cancel_function_is_no_place),
 		cmocka_unit_test(the_users_are_taken_whole),
 	};
 

@@ -10,12 +10,21 @@ static bool reserve(struct ct_ended_list *list)
 
 	if (list->count < list->capacity)
 		return true;
-	grown = capacity <= CT_ENDED_LIST_MAX ? realloc(list->addresses, capacity * sizeof(*grown)) : NULL;
+	grown = capacity <= CT_ENDED_LIST_MAX ? realloc(list->numbers, capacity * sizeof(*grown)) : NULL;
 	if (!grown)
 		return false;
-	list->addresses = grown;
+	list->numbers = grown;
 	list->capacity = capacity;
 	return true;
+}
+
+static void add(struct ct_ended_list *list, __u64 number)
+{
+	list->is_cut |= !reserve(list);
+	if (list->is_cut)
+		return;
+	list->numbers[list->count++] = number;
+	list->is_sorted = false;
 }
 
 void ct_ended_list_note(struct ct_ended_list *list, const struct ct_event *event)
@@ -28,11 +37,13 @@ void ct_ended_list_note(struct ct_ended_list *list, const struct ct_event *event
 		address = event->context->context;
 	else
 		return;
-	list->is_cut |= !reserve(list);
-	if (list->is_cut)
-		return;
-	list->addresses[list->count++] = address;
-	list->is_sorted = false;
+	add(list, address);
+}
+
+void ct_ended_list_note_task(struct ct_ended_list *list, const struct ct_event *event)
+{
+	if (event->header->type == CT_EVENT_TASK_END)
+		add(list, event->task_end->task);
 }
 
 static int compare(const void *left, const void *right)
@@ -42,18 +53,18 @@ static int compare(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-bool ct_ended_list_has(struct ct_ended_list *list, __u64 address)
+bool ct_ended_list_has(struct ct_ended_list *list, __u64 number)
 {
 	if (list->is_cut)
 		return true;
 	if (!list->is_sorted && list->count)
-		qsort(list->addresses, list->count, sizeof(*list->addresses), compare);
+		qsort(list->numbers, list->count, sizeof(*list->numbers), compare);
 	list->is_sorted = true;
-	return list->count && bsearch(&address, list->addresses, list->count, sizeof(address), compare);
+	return list->count && bsearch(&number, list->numbers, list->count, sizeof(number), compare);
 }
 
 void ct_ended_list_done(struct ct_ended_list *list)
 {
-	free(list->addresses);
+	free(list->numbers);
 	*list = (struct ct_ended_list){ 0 };
 }

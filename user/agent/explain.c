@@ -97,7 +97,6 @@ static struct explaining begin(struct ct_live *live)
 	return (struct explaining){
 		.live = live,
 		.now_ns = ct_clock_ns(),
-		.paths = { .pipeline = live->pipeline, .symbols = live->symbols },
 		.load_bias = ct_target_load_bias(live->target),
 	};
 }
@@ -110,15 +109,12 @@ static bool can_explain(const struct ct_live *live)
 int ct_explain_work(struct ct_live *live, ct_scan_breathe drain)
 {
 	struct explaining explaining;
-	int rc;
 
 	if (!can_explain(live) || live->options->no_goroutines)
 		return 0;
 	explaining = begin(live);
 	explaining.drain = drain;
-	rc = is_fatal(ct_explain_goroutines(&explaining));
-	ct_paths_done(&explaining.paths);
-	return rc;
+	return is_fatal(ct_explain_goroutines(&explaining));
 }
 
 int ct_explain(struct ct_live *live)
@@ -135,7 +131,6 @@ int ct_explain(struct ct_live *live)
 		rc = is_fatal(ct_explain_goroutines(&explaining));
 	if (!rc && !ct_binary_go_module(ct_target_binary(live->target), &explaining.module))
 		rc = is_fatal(ct_explain_holders(&explaining));
-	ct_paths_done(&explaining.paths);
 	free(explaining.known);
 	free(explaining.members);
 	return rc;

@@ -9,7 +9,7 @@
 static int number_paths(struct explaining *explaining, const struct ct_goroutine_seen *seen,
 			struct ct_event_goroutine *event)
 {
-	struct ct_paths *paths = &explaining->paths;
+	struct ct_paths *paths = &explaining->live->goroutines.paths;
 	uint64_t now_ns = event->header.time_ns, entry = seen->entry + 1; // paths are of return addresses
 	uint64_t pcs[CT_STACK_FRAMES_MAX];
 	bool is_created = seen->created_pc && !ct_explain_is_runtime(explaining, seen->created_pc - 1); // the main one is not
@@ -59,12 +59,13 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 		char strings[96];
 	} block = { 0 };
 	size_t state = strlen(seen->state) + 1, reason = strlen(seen->reason) + 1;
+	bool is_system = ct_goroutines_is_system(&explaining->live->goroutines, seen->entry);
 	int rc;
 
 	block.event = (struct ct_event_goroutine){
 		.header = { .time_ns = explaining->now_ns,
 			    .type = CT_EVENT_GOROUTINE,
-			    .flags = (uint8_t)((ct_explain_is_runtime(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
+			    .flags = (uint8_t)((is_system ? CT_GOROUTINE_SYSTEM : 0) |
 					       (seen->waits ? CT_GOROUTINE_WAITS : 0) |
 					       (seen->is_timed ? CT_GOROUTINE_TIMED : 0) |
 					       (seen->may_be_detached ? CT_GOROUTINE_BOXED : 0)) },

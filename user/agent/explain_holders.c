@@ -162,7 +162,7 @@ static int push_hop(struct explaining *explaining, const struct saying *saying, 
 	} block = { 0 };
 	unsigned int skip = runtime_frames(explaining, hop);
 	uint32_t path = 0;
-	int rc = ct_paths_number(&explaining->paths, hop->pcs + skip, hop->frames - skip, explaining->now_ns, &path);
+	int rc = ct_paths_number(&explaining->live->goroutines.paths, hop->pcs + skip, hop->frames - skip, explaining->now_ns, &path);
 
 	if (rc)
 		return rc;

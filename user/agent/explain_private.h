@@ -3,7 +3,6 @@
 #pragma once
 
 #include "agent/explain.h"
-#include "agent/paths.h"
 #include "memory/explain.h"
 #include "symbol/binary.h"
 
@@ -20,7 +19,6 @@ struct explaining {
 	struct ct_live *live;
 	uint64_t now_ns; /* of all events: explaining takes no time on the stream's clock */
 	ct_scan_breathe drain; /* NULL: the window has ended */
-	struct ct_paths paths;
 	struct ct_go_module module;
 	uint64_t load_bias;
 	struct ct_known_context *known;

@@ -223,6 +223,18 @@ static int open_memory(struct ct_live *live, struct ct_error *reterr)
 			     reterr);
 }
 
+/* What the goroutines are called, and whether the tree is to know all of them. */
+static void prepare_goroutines(struct ct_live *live)
+{
+	if (live->config.runtime != CT_RUNTIME_GO)
+		return;
+	live->goroutines.paths = (struct ct_paths){ .pipeline = live->pipeline, .symbols = live->symbols };
+	live->goroutines.binary = ct_target_binary(live->target);
+	live->goroutines.load_bias = ct_target_load_bias(live->target);
+	if (!live->options->no_goroutines)
+		live->scanner.goroutines = &live->goroutines;
+}
+
 int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 {
 	const struct ct_plan memory = { .provider = "memory" };
@@ -235,6 +247,8 @@ int ct_live_inspect(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 			      (int)pid);
 	if (!rc)
 		rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
+	if (!rc)
+		prepare_goroutines(live);
 	if (!rc)
 		rc = ct_privileges_drop(reterr);
 	if (!rc)
@@ -263,6 +277,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
 		ct_process_symbols_choose(live->symbols, live->options->request_sites, live->options->request_sites_count);
+	if (!rc)
+		prepare_goroutines(live);
 	if (!rc)
 		prepare_census(live, &no_census);
 	if (!rc && ct_last_moment_plan(live))
@@ -298,6 +314,7 @@ void ct_live_done(struct ct_live *live)
 	}
 	ct_attach_free(live->attach);
 	ct_scanner_done(&live->scanner);
+	ct_goroutines_done(&live->goroutines);
 	ct_process_symbols_free(live->symbols);
 	for (size_t i = 0; i < live->plans_count; i++)
 		ct_plan_done(&live->plans[i]);

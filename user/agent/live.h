@@ -28,6 +28,7 @@ struct ct_live {
 	struct ct_source *source;
 	struct ct_process_symbols *symbols;
 	struct ct_scanner scanner;
+	struct ct_goroutines goroutines;
 	struct ct_status status;
 	struct ct_pages pages;
 	struct ct_findings findings; /**< Of the last judgement while it watched. */

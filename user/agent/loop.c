@@ -47,6 +47,17 @@ static void end_window(struct ct_live *live, enum ct_end_reason reason)
 	live->end_reason = reason;
 }
 
+/* Which goroutines are the runtime's own is told by names, and a recording carries none of functions' addresses. */
+static int take_start(struct ct_live *live, const struct ct_event *event)
+{
+	struct ct_event_task_start start = *event->task_start;
+
+	if (live->config.runtime != CT_RUNTIME_GO || !ct_goroutines_is_system(&live->goroutines, start.entry))
+		return ct_pipeline_push(live->pipeline, event);
+	start.header.flags |= CT_TASK_SYSTEM;
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .task_start = &start, .bytes = sizeof(start) });
+}
+
 /* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
 static int take(void *opaque, const struct ct_event *event)
 {
@@ -62,6 +73,12 @@ static int take(void *opaque, const struct ct_event *event)
 	case CT_EVENT_CANCEL:
 		if (live->options->why)
 			ct_status_clear(&live->status); // the line that is about to be printed stands alone
+		break;
+	case CT_EVENT_TASK_START:
+		return take_start(live, event);
+	case CT_EVENT_TASK_END:
+		if (live->scanner.goroutines)
+			ct_goroutines_note_end(&live->goroutines, event->task_end->task);
 		break;
 	case CT_EVENT_EXEC:
 		tell_exec(live);

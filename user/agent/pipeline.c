@@ -93,6 +93,8 @@ int ct_pipeline_push(void *opaque, const struct ct_event *event)
 		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
 	if (pipeline->ended)
 		ct_ended_list_note(pipeline->ended, event);
+	if (pipeline->ended_tasks)
+		ct_ended_list_note_task(pipeline->ended_tasks, event);
 	if (event->header->type == CT_EVENT_RULES)
 		rc = take_rules(pipeline, *event->rules);
 	else

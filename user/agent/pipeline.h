@@ -26,7 +26,8 @@ struct ct_pipeline {
 	struct ct_suppressions *suppress; /**< NULL: nothing is left out. */
 	struct ct_baseline *baseline;	  /**< NULL: nothing is known. */
 	struct ct_baseline_file *accepts; /**< NULL: no baseline is written. */
-	struct ct_ended_list *ended;	  /**< Told of every end while memory is read; borrowed, else NULL. */
+	struct ct_ended_list *ended;	  /**< Told of every context's end while memory is read; borrowed, else NULL. */
+	struct ct_ended_list *ended_tasks; /**< The same of tasks. */
 	int record_error;		  /**< First failure to write the recording; recording stops there. */
 };
 

@@ -24,7 +24,7 @@ struct reading {
 	struct ct_census_result result;
 	ct_scan_breathe drain;
 	void *opaque;
-	struct ct_ended_list ended; /* since it began */
+	struct ct_ended_list ended, ended_tasks; /* since it began */
 	uint64_t breathed_ns;
 	bool tells_all; /* the live contexts the tree does not know, too */
 	int error;
@@ -51,8 +51,9 @@ void ct_scanner_done(struct ct_scanner *scanner)
 	*scanner = (struct ct_scanner){ 0 };
 }
 
-static void breathe(struct reading *reading)
+static void breathe(void *opaque)
 {
+	struct reading *reading = opaque;
 	uint64_t now = reading->retelling ? 0 : ct_clock_ns();
 
 	if (!now || now - reading->breathed_ns <= BREATH_NS)
@@ -325,6 +326,31 @@ static int tell(struct reading *reading, uint64_t lost)
 	return reading->error;
 }
 
+/* Goroutines have no place between the brackets: a recorded reading that is judged again does not tell them anew. */
+static int tell_goroutines(struct reading *reading)
+{
+	const struct ct_goroutines_telling telling = {
+		.goroutines = reading->scanner->goroutines,
+		.pipeline = reading->pipeline,
+		.result = &reading->result,
+		.ended = &reading->ended_tasks,
+		.breathe = breathe,
+		.opaque = reading,
+	};
+
+	if (!telling.goroutines || !reading->result.is_complete || !reading->result.goroutines)
+		return 0;
+	return ct_goroutines_tell(&telling);
+}
+
+static void end_reading(struct reading *reading)
+{
+	reading->pipeline->ended = reading->pipeline->ended_tasks = NULL;
+	ct_ended_list_done(&reading->ended);
+	ct_ended_list_done(&reading->ended_tasks);
+	ct_census_result_done(&reading->result);
+}
+
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
 {
 	struct reading reading = { .scanner = scanner, .pipeline = pipeline, .drain = drain, .opaque = opaque };
@@ -335,15 +361,18 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	reading.tells_all = scanner->has_no_stream || is_stale(scanner, pipeline->tree);
 	if (scanner->writer)
 		ct_image_writer_begin(scanner->writer, scanner->scans + 1, began_ns);
+	if (scanner->goroutines)
+		ct_census_list_goroutines(scanner->census);
 	pipeline->ended = &reading.ended;
+	pipeline->ended_tasks = scanner->goroutines ? &reading.ended_tasks : NULL;
 	rc = ct_census_scan(scanner->census, is_known, &reading, &reading.result, NULL);
 	if (!rc) {
 		drain(opaque);
 		rc = tell(&reading, lost);
 	}
-	pipeline->ended = NULL;
-	ct_ended_list_done(&reading.ended);
-	ct_census_result_done(&reading.result);
+	if (!rc)
+		rc = tell_goroutines(&reading);
+	end_reading(&reading);
 	plan_next(scanner, began_ns);
 	return rc;
 }

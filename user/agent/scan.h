@@ -8,10 +8,12 @@
  *
  * The stream begins with the attach and has a hole where events were lost. The first complete reading, and the first
  * one begun after such a loss, therefore tells every live context the tree does not know: the tree adopts them. Such a
- * reading comes soon.
+ * reading comes soon. Every complete reading tells the goroutines that the tree does not know, or should not
+ * (agent/goroutines.h), after its SCAN_END.
  */
 #pragma once
 
+#include "agent/goroutines.h"
 #include "agent/pipeline.h"
 #include "memory/census.h"
 #include "memory/freeze.h"
@@ -28,6 +30,7 @@ struct ct_scanner {
 	uint64_t cost_ns;	  /**< Of the last scan. */
 	uint64_t hasty_ns;	  /**< Not before, when the tree is stale. */
 	uint64_t lost_events;	  /**< Lost events that a complete scan has made up for. */
+	struct ct_goroutines *goroutines; /**< Those the stream does not tell are told; borrowed; NULL: none is. */
 	struct ct_image_writer *writer; /**< Keeps what is read; owned; NULL: nobody does. */
 	bool has_told;		  /**< What is older than the attach was told. */
 	bool has_no_stream; /**< A census: what is told is all there is. */

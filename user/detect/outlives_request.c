@@ -5,7 +5,8 @@
  *
  * Silent by design: work that was started without a context of the request, or with one behind a detached link (pools,
  * workers started lazily, jobs detached on purpose, by themselves too); what the standard library starts, which minds its
- * contexts itself; what a hijacked connection left behind. Where memory was read, only what it shows running counts.
+ * contexts itself; what a hijacked connection left behind; what a request left whose context ended and whose server is not
+ * known: it may be served still. Where memory was read, only what it shows running counts.
  *
  * C threads that were started while a request was served, and hold no context of it as far as anybody knows, are a hint,
  * where several requests have left one behind at the same place: a single one is a logger, a cache's keeper, a pool that is
@@ -17,7 +18,8 @@ static bool claims_task(const struct ct_detect_input *input, const struct ct_tas
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
 
-	return request && ct_work_of_task(input, task, request->over_ns, work);
+	return request && !(request->flags & CT_REQUEST_IS_GUESSED_OVER) &&
+	       ct_work_of_task(input, task, request->over_ns, work);
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

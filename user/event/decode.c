@@ -150,6 +150,11 @@ static bool check_route(const struct ct_event *event)
 	return route->context && route->task && check_strings(event, sizeof(*route), route->route_bytes, 1);
 }
 
+static bool check_task_seen(const struct ct_event *event)
+{
+	return event->task_seen->task;
+}
+
 static bool check_holder(const struct ct_event *event)
 {
 	const struct ct_event_holder *holder = event->holder;
@@ -198,6 +203,7 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_MEMORY] = check_memory,
 	[CT_EVENT_FACTS] = check_facts,
 	[CT_EVENT_ROUTE] = check_route,
+	[CT_EVENT_TASK_SEEN] = check_task_seen,
 };
 
 /* 0: a type this version does not know. */

@@ -59,6 +59,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_FACTS] = "facts",
 	[CT_EVENT_RULES] = "rules",
 	[CT_EVENT_ROUTE] = "route",
+	[CT_EVENT_TASK_SEEN] = "task_seen",
 };
 
 static const struct {

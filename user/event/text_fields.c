@@ -24,7 +24,7 @@ static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 
 static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
 static const char *const cancel_flags[] = { "born", NULL };
-static const char *const task_flags[] = { "thread", "spawned", "detached", "library", NULL };
+static const char *const task_flags[] = { "thread", "spawned", "detached", "library", "system", NULL };
 static const char *const task_end_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", "hijacked", "stream", NULL };
 static const char *const site_flags[] = { "request", "served-by-maker", "request-over", "ends-request",
@@ -36,6 +36,7 @@ static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "st
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
 static const char *const goroutine_flags[] = { "system", "waits", "boxed", "timed", NULL };
+static const char *const task_seen_flags[] = { "gone", "system", NULL };
 static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", "library", NULL };
 
@@ -225,6 +226,15 @@ static const struct ct_field route[] = {
 	LAST,
 };
 
+static const struct ct_field task_seen[] = {
+	FIELD(ct_event_task_seen, task, "task", COUNT, NULL),
+	FIELD(ct_event_task_seen, creator, "creator", COUNT, NULL),
+	FIELD(ct_event_task_seen, created, "created", COUNT, NULL),
+	FIELD(ct_event_task_seen, entry, "entry", COUNT, NULL),
+	FLAGS(task_seen_flags),
+	LAST,
+};
+
 static const char *const goroutine_strings[] = { "state", "reason", NULL };
 static const char *const route_strings[] = { "route", NULL };
 static const struct ct_field memory[] = {
@@ -296,6 +306,7 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 			     .tail = CT_TAIL_STRINGS,
 			     .tail_names = route_strings,
 			     .tail_bytes = FIELD(ct_event_route, route_bytes, "", COUNT, NULL) },
+	[CT_EVENT_TASK_SEEN] = { LAYOUT(ct_event_task_seen, task_seen) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */

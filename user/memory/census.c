@@ -156,6 +156,11 @@ void ct_census_listen(struct ct_census *census, struct ct_memory_listener *liste
 	census->listener = listener;
 }
 
+void ct_census_list_goroutines(struct ct_census *census)
+{
+	census->lists_goroutines = true;
+}
+
 void ct_census_bound(struct ct_census *census, uint64_t cost)
 {
 	census->read_bound = cost;
@@ -186,5 +191,6 @@ const struct ct_census_context *ct_census_find(const struct ct_census_result *re
 void ct_census_result_done(struct ct_census_result *result)
 {
 	free(result->contexts);
+	free(result->goroutines);
 	*result = (struct ct_census_result){ 0 };
 }

@@ -39,10 +39,23 @@ struct ct_census_context {
 	bool looks_lost;	/**< In flux, and would be LOST were a collection not going on. */
 };
 
+/** More goroutines than this are not told at all. */
+#define CT_CENSUS_GOROUTINES_MAX ((size_t)4 << 20)
+
+/** One goroutine that has not ended. */
+struct ct_census_goroutine {
+	uint64_t task;	     /**< goid. */
+	uint64_t creator;    /**< goid of the one that started it; 0 unknown (Go before 1.21). */
+	uint64_t created_pc; /**< Return address of its go statement. */
+	uint64_t entry;	     /**< Function it began with; 0 unknown. */
+};
+
 /** One reading. Release with ct_census_result_done(). */
 struct ct_census_result {
 	struct ct_census_context *contexts; /**< Sorted by address. */
 	size_t count;
+	struct ct_census_goroutine *goroutines; /**< In the runtime's order; NULL: nobody asked, or not all are told. */
+	size_t goroutines_count;
 	uint64_t began_ns;   /**< CLOCK_MONOTONIC before the first byte was read. */
 	uint64_t read_bytes;
 	uint32_t collections; /**< Collections begun so far (mheap sweepgen / 2). */
@@ -104,6 +117,9 @@ const struct ct_census_facts *ct_census_facts(const struct ct_census *census);
 
 /** Let somebody hear all its reads, from the next scan on. NULL: nobody. Borrowed. */
 void ct_census_listen(struct ct_census *census, struct ct_memory_listener *listener);
+
+/** Let results have the goroutines, too. */
+void ct_census_list_goroutines(struct ct_census *census);
 
 /** Bound what one scan reads (CT_READ_COST, memory/reader.h); beyond, it is incomplete. The default is 32 GiB. */
 void ct_census_bound(struct ct_census *census, uint64_t cost);

@@ -191,6 +191,8 @@ static int visit_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 
 	walk->bytes = g;
 	walk->watched_left = WATCHED_MAX;
+	if (census->lists_goroutines && ct_goroutine_list_add(scan, g))
+		return -ENOMEM;
 	if (ct_load64(walk->bytes + CT_G_DEFER))
 		rc = walk_defers(walk);
 	if (!rc && ct_closures_look(&census->facts.closures, entry) == CT_CLOSURE_WATCHER)

@@ -128,6 +128,15 @@ static void take_result(struct ct_scan *scan, struct ct_census_result *result)
 		qsort(result->contexts, count, sizeof(*contexts), by_address);
 }
 
+/* All or none. */
+static void take_goroutines(struct ct_scan *scan, struct ct_census_result *result)
+{
+	if (!scan->is_complete)
+		ct_goroutine_list_drop(&scan->goroutines);
+	result->goroutines = scan->goroutines.list;
+	result->goroutines_count = scan->goroutines.count;
+}
+
 /* Nothing of what was read is told. */
 static void refuse(struct ct_scan *scan, const char *why)
 {
@@ -227,10 +236,12 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	free(scan.outers);
 	free(scan.slots);
 	if (rc < 0) {
+		ct_goroutine_list_drop(&scan.goroutines);
 		free(scan.candidates);
 		return ct_error_set(reterr, rc, "census: the target's memory cannot be read: %s", strerror(-rc));
 	}
 	take_result(&scan, &result);
+	take_goroutines(&scan, &result);
 	if (memory->swapped_pages != swapped)
 		ct_scan_incomplete(&scan, "%llu pages are swapped out",
 				   (unsigned long long)(memory->swapped_pages - swapped));

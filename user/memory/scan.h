@@ -63,6 +63,7 @@ struct ct_census {
 	unsigned int helpers; /**< Threads that read ahead. */
 	uint64_t end_ns;      /**< CLOCK_MONOTONIC at which a reading gives up, 0 never. */
 	size_t spans_read, spans_to_read; /**< Of the current reading. */
+	bool lists_goroutines;
 	struct ct_freeze *freeze; /**< What is read is this copy; NULL: a process that runs. Borrowed. */
 };
 
@@ -84,6 +85,13 @@ struct ct_evidence {
 	uint64_t owners;		/**< Cancel functions that name a live context. */
 };
 
+/** The goroutines of one reading. */
+struct ct_goroutine_list {
+	struct ct_census_goroutine *list;
+	size_t count, room;
+	bool is_cut; /**< There were too many, or some could not be read: none is told. */
+};
+
 /** One reading. */
 struct ct_scan {
 	struct ct_census *census;
@@ -97,6 +105,7 @@ struct ct_scan {
 	struct ct_outer *outers; /**< By address. */
 	size_t outer_count, outer_room;
 	struct ct_evidence evidence;
+	struct ct_goroutine_list goroutines;
 	bool is_refused;
 	const struct ct_span_view *view; /**< The span being looked at. */
 	bool is_complete;
@@ -188,6 +197,12 @@ static inline bool ct_goroutine_is_moving(const struct ct_goroutine_layout *layo
  */
 int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
 			   void *opaque);
+
+/** Add one to the reading's list. @return 0 or -ENOMEM. */
+int ct_goroutine_list_add(struct ct_scan *scan, const uint8_t *g);
+
+/** Let none be told. */
+void ct_goroutine_list_drop(struct ct_goroutine_list *list);
 
 /** Note contexts whose creator or cancel function stands still inside the library. @return as the passes. */
 int ct_scan_calls(struct ct_scan *scan);

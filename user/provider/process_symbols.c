@@ -219,13 +219,14 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 		pack_unknown(packer, mapping, address);
 }
 
-/* By the innermost function: the runtime's are in front of it when it runs deferred calls or panics. */
+/* By the innermost function: the runtime's are in front of it when it runs deferred calls or panics, and grpc-go wraps the
+ * cancel function of a call with a deadline. */
 static uint8_t site_flags(const struct ct_process_symbols *symbols, const char *at, uint16_t frames)
 {
 	for (; frames; frames--) {
 		const char *function = at + FRAME_HEAD_BYTES, *file = function + strlen(function) + 1;
 
-		if (strncmp(function, "runtime.", 8) != 0)
+		if (strncmp(function, "runtime.", 8) != 0 && !ct_request_site_wraps(function))
 			return ct_request_site(function, symbols->chosen, symbols->chosen_count);
 		at = file + strlen(file) + 1;
 	}

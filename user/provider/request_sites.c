@@ -48,6 +48,15 @@ static int is_of(const char *function, const char *name)
 	       (!function[length] || !strncmp(function + length, ".func", 5) || !strncmp(function + length, ".deferwrap", 10));
 }
 
+bool ct_request_site_wraps(const char *function)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].flags & CT_SITE_REQUEST && strcmp(function, table[i].function) != 0 &&
+		    is_of(function, table[i].function))
+			return true;
+	return false;
+}
+
 __u8 ct_request_site(const char *function, const char *const *chosen, size_t chosen_count)
 {
 	for (size_t i = 0; i < chosen_count; i++)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
@@ -11,3 +12,9 @@
  * @return CT_SITE_ bits.
  */
 __u8 ct_request_site(const char *function, const char *const *chosen, size_t chosen_count);
+
+/**
+ * @return true for a closure of a function that makes a request's context: what it gives away as the cancel function, so
+ *         who cancelled is the frame behind it.
+ */
+bool ct_request_site_wraps(const char *function);

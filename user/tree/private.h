@@ -325,6 +325,7 @@ int ct_apply_request(struct ct_tree *tree, const struct ct_event *event, const s
 int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_join(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_task_seen(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* window.c */
 int ct_apply_provider(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);

@@ -205,6 +205,16 @@ static bool is_over_with(const struct ct_tree *tree, const struct ct_request *re
 	return ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER;
 }
 
+/* Nobody knows who serves it (a pool's worker, say), so whoever it was may go on when the client or a deadline ends it. */
+static bool is_guess(const struct ct_tree *tree, const struct ct_request *request, const struct ct_ending *ending,
+		     uint32_t by)
+{
+	if (request->task || !is_of_go(tree, request) || ending->reason == CT_REASON_FREED)
+		return false;
+	return !(ct_tree_site_at(tree, request->site)->flags & CT_SITE_ENDS_REQUEST) &&
+	       !(ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER);
+}
+
 void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
 {
 	uint32_t index = context->state & CT_CONTEXT_REQUEST ? ct_map_find(&tree->by_request, context->address) :
@@ -218,6 +228,8 @@ void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *cont
 	request = request_at(tree, index);
 	by = canceller_of(tree, context, ending);
 	if (is_over_with(tree, request, ending, by)) {
+		if (is_guess(tree, request, ending, by))
+			request->flags |= CT_REQUEST_IS_GUESSED_OVER;
 		end(tree, index, ending->time_ns);
 		return;
 	}
@@ -230,11 +242,18 @@ void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *cont
 void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns)
 {
 	uint32_t index = ct_map_find(&tree->by_request, address);
+	uint8_t flags = ct_tree_site_at(tree, by)->flags;
+	struct ct_request *request;
 
 	if (index == CT_INDEX_NONE || !is_of_go(tree, request_at(tree, index)))
 		return;
-	if (!ct_tree_site_at(tree, by)->frames || ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER)
+	if (!ct_tree_site_at(tree, by)->frames || flags & CT_SITE_REQUEST_OVER)
 		end_if_any(tree, index, time_ns);
+	request = request_at(tree, index);
+	if (request->flags & CT_REQUEST_IS_GUESSED_OVER && flags & CT_SITE_REQUEST_OVER) {
+		request->flags &= (uint8_t)~CT_REQUEST_IS_GUESSED_OVER;
+		request->over_ns = time_ns; // now it is
+	}
 }
 
 /* A goroutine that the server starts for the handler of the request it has just made the context of. */
@@ -253,7 +272,9 @@ static void learn_server(struct ct_tree *tree, uint32_t index, const struct ct_e
 {
 	const struct ct_task *task = ct_tree_task_of(tree, create->task);
 
-	if (!request_at(tree, index)->task && task && task->creator && task->creator == request_at(tree, index)->maker)
+	if (request_at(tree, index)->task || !task || task->is_adopted) // what is older than the request was not started for it
+		return;
+	if (task->creator && task->creator == request_at(tree, index)->maker)
 		set_server(tree, index, create->task);
 }
 

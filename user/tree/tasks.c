@@ -14,6 +14,16 @@ struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task)
 	return index == CT_INDEX_NONE ? NULL : ct_slab_at(&tree->tasks, index);
 }
 
+/* The program does not count the runtime's own among its goroutines, so neither does the tree. */
+static void set_system(struct ct_tree *tree, struct ct_task *entry, bool is_system)
+{
+	if (entry->is_system == is_system)
+		return;
+	entry->is_system = is_system;
+	tree->totals.tasks_seen += is_system ? UINT64_MAX : 1; // one less or one more
+	tree->totals.tasks_live += is_system ? UINT64_MAX : 1;
+}
+
 static struct ct_task *task_enter(struct ct_tree *tree, uint64_t task, uint64_t time_ns)
 {
 	struct ct_task *entry;
@@ -53,6 +63,7 @@ static void describe(struct ct_tree *tree, struct ct_task *entry, const struct c
 
 	if (entry->is_started)
 		ct_request_note_task_end(tree, entry, start->header.time_ns);
+	set_system(tree, entry, flags & CT_TASK_SYSTEM && !(flags & CT_TASK_THREAD));
 	*entry = (struct ct_task){
 		.task = start->task,
 		.start_ns = start->header.time_ns,
@@ -61,6 +72,7 @@ static void describe(struct ct_tree *tree, struct ct_task *entry, const struct c
 		.site = ct_site_of_path(tree, start->path),
 		.seen_ns = entry->seen_ns,
 		.is_boxed = entry->is_boxed,
+		.is_system = entry->is_system,
 		.is_started = true,
 	};
 	if (flags & CT_TASK_SPAWNED) {
@@ -96,7 +108,7 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 		ct_thread_begins_task(tree, entry, start);
 		return 0;
 	}
-	if (entry && entry->is_started && start->header.time_ns > entry->start_ns)
+	if (entry && entry->is_started && !entry->is_system && start->header.time_ns > entry->start_ns)
 		tree->totals.tasks_seen++; // the end of the task that had the number so far was missed
 	if (!entry)
 		entry = task_enter(tree, start->task, start->header.time_ns);
@@ -119,10 +131,21 @@ static int count_latency(struct ct_tree *tree, const struct ct_task *task, uint6
 	return ct_site_count_latency(tree, ended->site, time_ns - ended->time_ns, time_ns);
 }
 
+/* From here on nothing of it is left. */
+static void task_leave(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+{
+	struct ct_task *entry = ct_slab_at(&tree->tasks, index);
+
+	ct_request_note_task_end(tree, entry, time_ns);
+	ct_map_remove(&tree->by_task, entry->task);
+	tree->totals.tasks_live -= !entry->is_system;
+	entry->task = 0; // marks a free slot
+	ct_slab_give(&tree->tasks, index);
+}
+
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	uint32_t index = ct_map_find(&tree->by_task, event->task_end->task);
-	struct ct_task *entry;
 
 	(void)ret_context;
 	tree->has_tasks = true;
@@ -134,18 +157,49 @@ int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const 
 					 event->header->time_ns);
 		return 0;
 	}
-	entry = ct_slab_at(&tree->tasks, index);
-	if (count_latency(tree, entry, event->header->time_ns))
+	if (count_latency(tree, ct_slab_at(&tree->tasks, index), event->header->time_ns))
 		return -ENOMEM;
 	if (tree->has_threads && !(event->header->flags & CT_TASK_THREAD)) {
-		ct_thread_ends_task(tree, entry);
+		ct_thread_ends_task(tree, ct_slab_at(&tree->tasks, index));
 		return 0;
 	}
-	ct_request_note_task_end(tree, entry, event->header->time_ns);
-	ct_map_remove(&tree->by_task, entry->task);
-	entry->task = 0; // marks a free slot
-	ct_slab_give(&tree->tasks, index);
-	tree->totals.tasks_live--;
+	task_leave(tree, index, event->header->time_ns);
+	return 0;
+}
+
+/*
+ * A goroutine whose start nobody saw. It is bound to no request: neither what it was started with is known, nor which request
+ * its creator had made last. Numbers do not come again, so whatever it is seen to do is its own: it starts at 0.
+ */
+static int adopt(struct ct_tree *tree, const struct ct_event_task_seen *seen)
+{
+	struct ct_task *entry;
+
+	if (ct_tree_reserve(tree))
+		return -ENOMEM;
+	entry = ct_task_find(tree, seen->task) ?: task_enter(tree, seen->task, 0);
+	if (!entry)
+		return -ENOSPC;
+	if (entry->is_started)
+		return 0;
+	set_system(tree, entry, seen->header.flags & CT_TASK_SEEN_SYSTEM);
+	entry->start_ns = 0;
+	entry->creator = seen->creator;
+	entry->site = ct_site_of_path(tree, seen->created);
+	entry->is_adopted = true;
+	return 0;
+}
+
+int ct_apply_task_seen(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
+{
+	const struct ct_event_task_seen *seen = event->task_seen;
+	uint32_t index = ct_map_find(&tree->by_task, seen->task);
+
+	(void)ret_context;
+	if (!(seen->header.flags & CT_TASK_SEEN_GONE))
+		return adopt(tree, seen);
+	if (index != CT_INDEX_NONE)
+		task_leave(tree, index, seen->header.time_ns);
 	return 0;
 }
 
@@ -177,6 +231,11 @@ const struct ct_task *ct_tree_task(const struct ct_tree *tree, uint32_t index)
 	const struct ct_task *entry = index < tree->tasks.end ? ct_slab_at(&tree->tasks, index) : NULL;
 
 	return entry && entry->task ? entry : NULL;
+}
+
+uint32_t ct_tree_task_index(const struct ct_tree *tree, const struct ct_task *task)
+{
+	return ct_slab_index(&tree->tasks, task);
 }
 
 const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task)

@@ -6,7 +6,6 @@
 
 #define MAX_CONTEXTS 4000000u
 #define MAX_SITES 65536u
-#define MAX_TASKS 1000000u
 #define GRACE_NS UINT64_C(1000000000) /* of recordings without RULES */
 
 /* Small enough that a small target costs little, large enough that a chunk's own cost does not show. */
@@ -74,7 +73,7 @@ struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct c
 	tree->allocator = allocator;
 	tree->caps.max_contexts = cap(chosen.max_contexts, MAX_CONTEXTS);
 	tree->caps.max_sites = cap(chosen.max_sites, MAX_SITES);
-	tree->caps.max_tasks = cap(chosen.max_tasks, MAX_TASKS);
+	tree->caps.max_tasks = cap(chosen.max_tasks, CT_TASKS_MAX);
 	tree->caps.lost_age_ns = chosen.lost_age_ns;
 	tree->grace_ns = GRACE_NS;
 	tree->window.exe = tree->window.runtime_version = tree->window.build_id = "";
@@ -164,6 +163,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_HOLDER] = ct_apply_holder,
 	[CT_EVENT_RULES] = ct_apply_rules,
 	[CT_EVENT_ROUTE] = ct_apply_route,
+	[CT_EVENT_TASK_SEEN] = ct_apply_task_seen,
 };
 
 int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)

@@ -84,6 +84,19 @@ func (l *load) work(life context.Context, client pb.TestServiceClient) {
 	}
 }
 
+const tidyCalls = 5 // that reach their handler in time
+
+// tidy makes calls that the server is not done with when their client gives up.
+func (l *load) tidy(life context.Context, s *service) {
+	client, hangUp := l.connect()
+	defer hangUp()
+	for s.tidying.Load() < tidyCalls {
+		ctx, cancel := context.WithTimeout(life, 100*time.Millisecond)
+		client.UnaryCall(ctx, &pb.SimpleRequest{ResponseSize: tidies})
+		cancel()
+	}
+}
+
 // reconnect is a client that comes, asks and goes.
 func (l *load) reconnect(life context.Context) {
 	for !l.isOver.Load() {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // grpc is a correct gRPC server and its clients in one process, over TCP: unary calls, streams in all directions, calls
-// that run into their deadline, calls that are cancelled in the middle, connections that come and go.
+// that run into their deadline, calls that are cancelled in the middle, connections that come and go. With -workers a pool
+// of goroutines has the handlers run.
 package main
 
 import (
 	"context"
+	"flag"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -23,12 +25,14 @@ type truth struct {
 }
 
 func main() {
+	pool := flag.Uint("workers", 0, "goroutines that handlers run on; 0: one for each call")
+	flag.Parse()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	server := grpc.NewServer()
-	s := &service{forever: make(chan struct{})}
+	server := grpc.NewServer(grpc.NumStreamWorkers(uint32(*pool)))
+	s := &service{forever: make(chan struct{}), over: make(chan struct{})}
 	pb.RegisterTestServiceServer(server, s)
 	go server.Serve(listener)
 
@@ -36,11 +40,16 @@ func main() {
 	l := &load{address: listener.Addr().String()}
 	l.start(life)
 	target.Ready()
-	target.Commands(func(count string) {
-		number, _ := strconv.ParseInt(count, 10, 64)
+	target.Commands(func(command string) {
+		if command == "tidy" {
+			l.tidy(life, s)
+			return
+		}
+		number, _ := strconv.ParseInt(command, 10, 64)
 		s.leaks.Store(number)
 	})
 	l.isOver.Store(true)
+	close(s.over)
 	l.running.Wait()
 	end()
 	server.GracefulStop()
@@ -52,5 +61,7 @@ type service struct {
 	pb.UnimplementedTestServiceServer
 	handled atomic.Int64
 	leaks   atomic.Int64 // calls that shall leave a goroutine behind
+	tidying atomic.Int64
 	forever chan struct{}
+	over    chan struct{}
 }

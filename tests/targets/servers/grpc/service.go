@@ -26,12 +26,29 @@ func (s *service) hold(ctx context.Context) {
 	_ = ctx.Err()
 }
 
+const tidies = -2 // asked for as the size of an answer
+
+// tidy goes on when its client has given up: it and a goroutine of it have something to bring to an end.
+func (s *service) tidy(ctx context.Context) error {
+	done := make(chan error)
+	go func() {
+		<-s.over
+		done <- ctx.Err()
+	}()
+	<-ctx.Done()
+	s.tidying.Add(1)
+	return <-done
+}
+
 func (s *service) UnaryCall(ctx context.Context, in *pb.SimpleRequest) (*pb.SimpleResponse, error) {
 	if err := s.lookup(ctx); err != nil {
 		return nil, err
 	}
 	if s.leaks.Add(-1) >= 0 {
 		go s.hold(ctx) // FIND:hold
+	}
+	if in.ResponseSize == tidies {
+		return nil, s.tidy(ctx)
 	}
 	if in.ResponseSize < 0 { // the client asked for a call that takes longer than it waits
 		<-ctx.Done()
