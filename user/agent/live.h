@@ -26,6 +26,7 @@ struct ct_live {
 	struct ct_attach *attach;
 	struct ct_source *source;
 	struct ct_process_symbols *symbols;
+	struct ct_causes *causes;
 	struct ct_scanner scanner;
 	struct ct_status status;
 	pid_t child; /**< `run`: the command; 0 otherwise. */

@@ -41,6 +41,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_REQUEST] = "request",
 	[CT_EVENT_EXEC] = "exec",
 	[CT_EVENT_EXIT] = "exit",
+	[CT_EVENT_CANCEL_CAUSE] = "cancel_cause",
 	[CT_EVENT_TARGET] = "target",
 	[CT_EVENT_PROVIDER] = "provider",
 	[CT_EVENT_SITE] = "site",
@@ -57,6 +58,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_MEMORY] = "memory",
 	[CT_EVENT_FACTS] = "facts",
 	[CT_EVENT_RULES] = "rules",
+	[CT_EVENT_CAUSE] = "cause",
 };
 
 static const struct {

@@ -29,8 +29,15 @@ static const struct {
 	{"context.todoCtx", CT_KIND_TODO, {"context.Context"}},
 	{"context.emptyCtx", CT_KIND_BACKGROUND, {"context.Context"}}, // up to 1.20 TODO too: the pointer tells
 	{"context.deadlineExceededError", CT_GO_TYPE_DEADLINE_EXCEEDED, {"error"}},
+	{"errors.errorString", CT_GO_TYPE_ERROR_TEXT, {"error"}},
+	{"fmt.wrapError", CT_GO_TYPE_ERROR_TEXT, {"error"}},
+	{"fmt.wrapErrors", CT_GO_TYPE_ERROR_TEXT, {"error"}},
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
+_Static_assert(TYPES <= CT_GO_TYPES_MAX, "room for all");
+
+#define PACKAGE "context."
+#define PACKAGE_LENGTH (sizeof(PACKAGE) - 1)
 
 static const struct {
 	enum ct_go_caller caller;
@@ -67,13 +74,17 @@ static int note_method(void *opaque, const struct ct_function *function)
 	struct linked *linked = opaque;
 	const char *name = function->name;
 
-	if (strncmp(name, "context.", 8))
+	if (strncmp(name, PACKAGE, PACKAGE_LENGTH) != 0)
 		return 0;
-	name += 8 + (name[8] == '(' && name[9] == '*' ? 2 : 0);
+	name += PACKAGE_LENGTH;
+	name += name[0] == '(' && name[1] == '*' ? 2 : 0;
 	for (size_t i = 0; i < TYPES; i++) {
-		const char *type = types[i].type + 8;
-		size_t length = strlen(type);
+		const char *type = types[i].type + PACKAGE_LENGTH;
+		size_t length;
 
+		if (strncmp(types[i].type, PACKAGE, PACKAGE_LENGTH) != 0)
+			continue;
+		length = strlen(type);
 		if (!strncmp(name, type, length) && (name[length] == '.' || name[length] == ')'))
 			linked->types |= UINT32_C(1) << i;
 	}

@@ -137,6 +137,15 @@ int ct_binary_go_module(struct ct_binary *binary, struct ct_go_module *ret_modul
  */
 int ct_binary_go_type(struct ct_binary *binary, const char *type, const char *interface, uint64_t *ret_address);
 
+/**
+ * Name of the type whose descriptor is at `address`, as the source would write it: "*main.quotaError". Cut to `room`.
+ * @return 0 or -ENOENT (no descriptor of the file's, or made at run time).
+ */
+int ct_binary_go_type_name(struct ct_binary *binary, uint64_t address, char *buffer, size_t room);
+
+/** Bytes of a Go program that never change: none of its variables. @return 0 or -ENOENT. */
+int ct_binary_go_constant(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes);
+
 /** Bytes of the file's image at an address as linked (relocations of PIE applied). @return 0 or -EFAULT. */
 int ct_binary_read(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes);
 

@@ -126,3 +126,33 @@ int ct_binary_go_type(struct ct_binary *binary, const char *type, const char *in
 	// A type without pointer receivers stands in itabs itself: context.backgroundCtx.
 	return r == -ENOENT ? find_type(binary, "", type, interface, ret_address) : r;
 }
+
+int ct_binary_go_type_name(struct ct_binary *binary, uint64_t address, char *buffer, size_t room)
+{
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	return ct_go_tables_type_name(&binary->tables, &binary->image, address, buffer, room);
+}
+
+static bool is_within(uint64_t address, size_t bytes, uint64_t start, uint64_t end)
+{
+	return address < end && address + bytes > start;
+}
+
+int ct_binary_go_constant(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes)
+{
+	const struct ct_go_module *module = &binary->tables.module;
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	if (!binary->tables.is_layout_known || address + bytes < address ||
+	    is_within(address, bytes, module->noptrdata, module->enoptrdata) ||
+	    is_within(address, bytes, module->data, module->edata) ||
+	    is_within(address, bytes, module->bss, module->ebss) ||
+	    is_within(address, bytes, module->noptrbss, module->enoptrbss))
+		return -ENOENT;
+	return ct_image_read(&binary->image, address, buffer, bytes) < 0 ? -ENOENT : 0;
+}
