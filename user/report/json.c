@@ -127,6 +127,7 @@ static int write_json(const struct ct_snapshot *snapshot, struct ct_text *text)
 	write_totals(&json, ct_tree_totals(snapshot->tree));
 	ct_json_findings(&json, snapshot);
 	ct_json_cancels(&json, snapshot);
+	ct_json_deadlines(&json, snapshot);
 	rc = ct_json_sites(&json, snapshot);
 	if (!rc)
 		rc = ct_json_census(&json, snapshot);

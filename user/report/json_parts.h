@@ -14,8 +14,14 @@ void ct_json_frames(struct ct_json *json, const struct ct_site *site);
 /** `findings` and `undecided`. */
 void ct_json_findings(struct ct_json *json, const struct ct_snapshot *snapshot);
 
-/** `cancels`: who cancelled what. */
+/** An object with the frames of a site; none for the unknown one. */
+void ct_json_site(struct ct_json *json, const char *key, const struct ct_snapshot *snapshot, uint32_t index);
+
+/** `cancels`: who cancelled what, and why. */
 void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot);
+
+/** `deadlines` and `deadlines_untold`: those that fired, and what used their time. */
+void ct_json_deadlines(struct ct_json *json, const struct ct_snapshot *snapshot);
 
 /** `sites`. @return 0 or -ENOMEM. */
 int ct_json_sites(struct ct_json *json, const struct ct_snapshot *snapshot);

@@ -36,8 +36,7 @@ static void add_place(struct ct_text *text, const struct ct_frame *frame, size_t
 		ct_text_addf(text, ":%" PRIu32, frame->line);
 }
 
-/* "main.(*Client).Call    client.go:41" */
-static void add_frame(struct ct_text *text, const struct ct_frame *frame)
+void ct_text_add_frame(struct ct_text *text, const struct ct_frame *frame)
 {
 	ct_text_pad(text, CT_LABEL_COLUMN);
 	ct_text_add_short(text, ct_base_name(frame->function), NAME_COLUMNS);
@@ -62,7 +61,7 @@ void ct_text_add_frames(struct ct_text *text, const char *label, const struct ct
 
 	ct_text_addf(text, "%*s%s", CT_LABEL_INDENT, "", label);
 	while (site && shown < most && ct_frame_next(site, &cursor, &frame)) {
-		add_frame(text, &frame);
+		ct_text_add_frame(text, &frame);
 		shown++;
 	}
 	if (shown)
@@ -84,7 +83,7 @@ static void add_whereabouts(struct ct_text *text, const struct ct_site *site)
 
 		if (!is_wait && frame.flags & CT_FRAME_STDLIB)
 			continue;
-		add_frame(text, &frame);
+		ct_text_add_frame(text, &frame);
 		shown++;
 	}
 	if (!shown)
