@@ -15,7 +15,7 @@
 struct ct_go_cancel {
 	__u64 context;
 	__u64 return_address;
-	struct ct_go_interface error;
+	struct ct_go_error error;
 	struct ct_go_interface cause; /**< Nothing where the release has none. */
 	__u32 receiver; /**< enum ct_go_receiver. */
 	bool removes;	/**< Takes itself out of its parent: its own end, not its parent's. */
@@ -109,20 +109,19 @@ static __always_inline enum ct_go_verdict ct_go_judge(const struct ct_go_config 
 static __always_inline int ct_go_read_cancel(const struct pt_regs *regs, const struct ct_go_config *go,
 					     __u32 receiver, struct ct_go_cancel *hit)
 {
-	__u64 error_type = 0;
 	int err = ct_return_address(regs, &hit->return_address);
 
-	hit->error = (struct ct_go_interface){ ct_go_argument2(regs), ct_go_argument3(regs) };
 	if (go->cancel_has_cause)
 		hit->cause = (struct ct_go_interface){ ct_go_argument4(regs), ct_go_argument5(regs) };
 	if (!err)
-		err = ct_go_type(hit->error.itab, &error_type);
+		err = ct_go_type(ct_go_argument2(regs), &hit->error.type);
+	hit->error.data = ct_go_argument3(regs);
 	hit->context = ct_go_argument0(regs);
 	hit->receiver = receiver;
 	// Only the low byte of a bool argument is defined.
 	hit->removes = (ct_go_argument1(regs) & 0xff) != 0;
 	hit->has_cause = hit->cause.itab != 0;
-	hit->is_deadline = ct_go_kind(go, error_type) == CT_GO_TYPE_DEADLINE_EXCEEDED;
+	hit->is_deadline = ct_go_kind(go, hit->error.type) == CT_GO_TYPE_DEADLINE_EXCEEDED;
 	if (!err)
 		hit->has_ended = ct_go_has_ended(go, hit->context, receiver);
 	return err;
@@ -141,7 +140,7 @@ static __always_inline void ct_emit_cancel_call(__u64 context, __u32 path)
 }
 
 static __always_inline void ct_go_emit_end(const struct ct_go_config *go, const struct ct_event_cancel *cancel,
-					   const struct ct_go_interface *error, const struct ct_go_interface *cause)
+					   const struct ct_go_error *error, const struct ct_go_interface *cause)
 {
 	__u64 type = ct_go_cause_type(go, error, cause);
 

@@ -15,21 +15,29 @@ struct ct_go_string {
 	__u64 bytes;
 };
 
+/** The error a context ends with. */
+struct ct_go_error {
+	__u64 type;
+	__u64 data;
+};
+
 /**
  * The type of a cause that says more than the error does.
  * @return 0 when there is none: Canceled and DeadlineExceeded given once more are no cause.
  */
-static __always_inline __u64 ct_go_cause_type(const struct ct_go_config *go, const struct ct_go_interface *error,
+static __always_inline __u64 ct_go_cause_type(const struct ct_go_config *go, const struct ct_go_error *error,
 					      const struct ct_go_interface *cause)
 {
 	__u64 type = 0;
 
-	if (!cause->itab || (cause->itab == error->itab && cause->data == error->data))
+	if (!cause->itab)
 		return 0;
 	if (ct_go_type(cause->itab, &type)) {
 		ct_count(CT_COUNTER_READ_CAUSE);
 		return 0;
 	}
+	if (type == error->type && cause->data == error->data)
+		return 0;
 	return ct_go_kind(go, type) == CT_GO_TYPE_DEADLINE_EXCEEDED ? 0 : type;
 }
 
