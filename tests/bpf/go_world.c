@@ -132,7 +132,7 @@ struct go_interface go_error(struct go_world *world, uint32_t kind, const char *
 	for (uint64_t i = 0; i < words; i++) {
 		uint64_t word = 0;
 
-		strncpy((char *)&word, text + 8 * i, sizeof(word));
+		memcpy(&word, text + 8 * i, strnlen(text + 8 * i, sizeof(word)));
 		shim_poke(at + 8 * i, word);
 	}
 	shim_poke(error.data, text ? at : 0x10);

@@ -156,7 +156,7 @@ static void add_below(struct ct_text *words, const struct ct_deadline *deadline)
 		later += deadline->children[i].asked_later;
 	}
 	if (!finished && !cancelled) {
-		ct_text_add(words, deadline->untold ? "" : "; no context was made below");
+		ct_text_add(words, deadline->untold || !deadline->longest_ns ? "" : "; no context was made below");
 		return;
 	}
 	ct_text_add(words, "; ");
