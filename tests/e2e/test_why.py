@@ -18,7 +18,8 @@ STRIPPED = ("-trimpath", "-ldflags=-s -w")
 PIE = ("-buildmode=pie",)
 TEXT, WRAP, WRAPS = "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors"
 BUDGET = "the budget of 20 ms is used"
-# Who calls stop(), and the type and text of the cause it is given; None: there is none.
+# Who calls stop(), and the type and text of the cause it is given; None: there is none. Bytes that are no UTF-8 are
+# shown as U+FFFD.
 CAUSES = {
     "main.plain": (TEXT, "client quota exceeded"),
     "main.wrapped": (WRAP, "upstream: client quota exceeded"),
@@ -30,11 +31,11 @@ CAUSES = {
     "main.canceled": None,
     "main.exceeded": None,
     "main.long": (TEXT, ("0123456789" * 20)[:96] + "..."),
-    # Bytes that are no UTF-8 are shown as such; the rest is the string of the program.
     "main.hostile": (TEXT, "\x1b[2J\x1b]0;owned\x07\nFAKE no leaks \ufffd\x9b31m"),
     "main.empty": (TEXT, None),
     "main.cut": (TEXT, "x" * 95 + "..."),
 }
+TEXTS_OF_C = ("stopped by the operator", "x" * 95 + "...", "\x1b[2J\x1b]0;owned\x07\nFAKE no leaks \ufffd")
 
 
 def rows(report, reason, is_wanted):
@@ -165,16 +166,15 @@ def c():
             target.tell(f"causes {ROUNDS}")
             report = agent.stop()
             lines = why_lines(agent.errors.all)
-        target.end()
+        truth = target.end()
         check(replay(path) == report.text, "the replay differs")
         expect_readable(replay(path, form="text"))
     report.expect_complete()
-    stopped, = rows(report, "explicit", lambda row: top(row)["function"] == "stop" and len(row["cause"]) == 3)
-    texts = ["stopped by the operator", "x" * 95 + "...", "\x1b[2J\x1b]0;owned\x07\nFAKE no leaks \ufffd"]
-    wanted = [{"type": None, "text": text, "count": ROUNDS} for text in texts]
-    below, = rows(report, "parent", lambda row: top(row)["function"] == "stop")
-    report.expect(stopped["cause"] == wanted, f"causes: {stopped['cause']}")
-    report.expect(below["cause"] == wanted, f"causes below: {below['cause']}")
+    report.expect_counts(truth)
+    wanted = [[{"type": None, "text": text, "count": ROUNDS}] for text in TEXTS_OF_C]
+    for reason in ("explicit", "parent"):
+        told = [row["cause"] for row in rows(report, reason, lambda row: top(row)["function"] == "stop")]
+        report.expect([cause for cause in told if cause] == wanted and [] in told, f"{reason}: causes {told}")
     deadline, = report["deadlines"]
     child, = deadline["children"]
     report.expect(top(deadline)["function"] == "expire" and deadline["fired"] == ROUNDS, f"{deadline}")

@@ -202,16 +202,17 @@ static bool read_line(char *line, size_t size, int milliseconds)
 static void tell(const struct cctx_stats *before)
 {
 	struct cctx_stats now;
-	uint64_t created, ended, freed;
+	uint64_t created, freed;
 
 	cctx_stats(&now);
-	created = now.created[CCTX_KIND_CANCEL] - before->created[CCTX_KIND_CANCEL];
-	ended = now.ended_explicit - before->ended_explicit;
+	created = now.created[CCTX_KIND_CANCEL] - before->created[CCTX_KIND_CANCEL] +
+		  now.created[CCTX_KIND_DEADLINE] - before->created[CCTX_KIND_DEADLINE];
 	freed = created - (now.allocated - before->allocated);
-	printf("{\"created\":%" PRIu64 ",\"explicit\":%" PRIu64 ",\"deadline\":0,\"parent\":0,\"cancel_called\":%" PRIu64
-	       ",\"abandoned\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"live\":%" PRIu64 "}\n",
-	       created, ended, now.cancel_called - before->cancel_called, now.abandoned - before->abandoned, freed,
-	       now.live - before->live);
+	printf("{\"created\":%" PRIu64 ",\"explicit\":%" PRIu64 ",\"deadline\":%" PRIu64 ",\"parent\":%" PRIu64
+	       ",\"cancel_called\":%" PRIu64 ",\"abandoned\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"live\":%" PRIu64 "}\n",
+	       created, now.ended_explicit - before->ended_explicit, now.ended_deadline - before->ended_deadline,
+	       now.ended_parent - before->ended_parent, now.cancel_called - before->cancel_called,
+	       now.abandoned - before->abandoned, freed, now.live - before->live);
 	fflush(stdout);
 }
 
