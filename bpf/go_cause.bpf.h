@@ -45,15 +45,16 @@ static __always_inline __u64 ct_go_cause_type(const struct ct_go_config *go, con
 static __always_inline void ct_go_read_text(struct ct_event_cancel_cause *event, const struct ct_go_interface *cause)
 {
 	struct ct_go_string text = {};
-	__u32 bytes;
+	__u32 bytes, most = sizeof(event->text);
 
 	if (bpf_probe_read_user(&text, sizeof(text), (void *)cause->data)) {
 		ct_count(CT_COUNTER_READ_CAUSE);
 		return;
 	}
 	event->text_address = text.at;
-	event->text_bytes = text.bytes < CT_CAUSE_TEXT_MOST ? (__u32)text.bytes : CT_CAUSE_TEXT_MOST;
-	bytes = event->text_bytes < sizeof(event->text) ? event->text_bytes : sizeof(event->text);
+	bytes = text.bytes < CT_CAUSE_TEXT_MOST ? (__u32)text.bytes : CT_CAUSE_TEXT_MOST;
+	event->text_bytes = bytes;
+	bytes = bytes < most ? bytes : most;
 	if (bytes && !bpf_probe_read_user(event->text, bytes, (void *)text.at))
 		event->read_bytes = bytes;
 }

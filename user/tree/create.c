@@ -25,7 +25,7 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 	if (ct_task_seen_at_work(tree, create->task, create->header.time_ns))
 		context->state |= CT_CONTEXT_TASK_KNOWN;
 	tree->totals.created++;
-	tree->deadlines.is_needed |= create->kind == CT_KIND_DEADLINE;
+	tree->deadlines.is_needed |= create->kind == CT_KIND_DEADLINE || create->deadline_ns;
 	ct_site_count_created(ct_tree_site_at(tree, context->site), context);
 	ct_chain_note_create(tree, index);
 }
