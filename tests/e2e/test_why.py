@@ -4,12 +4,13 @@ import functools
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import Failed, case, check, main, need_bpf
-from e2e_go import SOURCES, VERSIONS, build, minor
+from e2e_go import SOURCES, VERSIONS, build, minor, run_go
 from e2e_process import Agent, c_target, replay
 from e2e_report import marked_line, top
 
@@ -139,9 +140,23 @@ def expect_line(lines, *parts):
         raise Failed(f"no line of --why has all of {parts}: {lines[:12]}")
 
 
-def go(version, flags=()):
+def with_profile(version):
+    """Built with a profile of its cancel functions with a cause: the cancel method is inlined into them."""
+    plain = build("./go_why", version)
+    with tempfile.TemporaryDirectory() as directory:
+        profile, program = os.path.join(directory, "why.pgo"), f"{plain}.pgo"
+        for seconds in (5, 20, 60):  # a busy machine takes few samples in a few seconds
+            subprocess.run([plain, "-profile", profile, str(seconds)], check=True, stderr=subprocess.DEVNULL,
+                           timeout=seconds + 120)
+            said = run_go(["build", f"-pgo={profile}", "-gcflags=context=-m", "-o", program, "./go_why"], version)
+            if "inlining call to (*cancelCtx).cancel" in said:
+                return program
+    raise Failed("the profile has made the compiler inline nothing, so nothing is shown")
+
+
+def go(version, flags=(), make=build):
     need_bpf()
-    report, text, lines = run(build("./go_why", version, flags))
+    report, text, lines = run(make("./go_why", version, flags))
     expect_shared(report)
     check("why the " in text and "2 had asked for a later\n" in text, f"the text report: {text}")
     expect_line(lines, " s  deadline  main.assemble ", ", after 2.0 s of 2.0 s")
@@ -192,6 +207,9 @@ for name, a_version, how in (("go1.17", "1.17", ()), ("go1.18_stripped", "1.18",
                              ("go1.25", "1.25", ()), ("go1.26_stripped", "1.26", STRIPPED), ("go1.27", "1.27", ()),
                              ("go1.27_stripped", "1.27", STRIPPED)):
     case(name)(functools.partial(go, VERSIONS[a_version], how))
+for a_version in ("1.21", "1.26", "1.27"):
+    case("pgo_go" + a_version)(functools.partial(go, VERSIONS[a_version],
+                                                 make=lambda package, version, flags: with_profile(version)))
 
 
 if __name__ == "__main__":

@@ -201,11 +201,20 @@ static void set_offsets(const struct ct_go_version *version, const struct ct_go_
 	config->cancel_has_cause = version->minor >= MINOR_CAUSE;
 }
 
+static void set_library(struct ct_binary *binary, uint64_t bias, struct ct_process_config *config)
+{
+	struct ct_function runs[CT_LIBRARY_RANGES_MAX];
+	int count = ct_binary_go_package_runs(binary, PACKAGE, runs, CT_LIBRARY_RANGES_MAX);
+
+	for (int i = 0; i < count; i++)
+		config->library[i] = (struct ct_range){runs[i].start + bias, runs[i].end + bias};
+}
+
 int ct_go_configure(struct ct_target *target, struct ct_process_config *config, struct ct_plan *plan)
 {
 	struct ct_binary *binary = ct_target_binary(target);
 	const struct ct_go_version *version = ct_target_go_version(target);
-	uint64_t bias = ct_target_load_bias(target), start, end;
+	uint64_t bias = ct_target_load_bias(target);
 	struct ct_go_layout layout;
 	int rc = ct_go_layout_find(version->minor, &layout);
 
@@ -221,7 +230,6 @@ int ct_go_configure(struct ct_target *target, struct ct_process_config *config, 
 		return rc;
 	set_callers(binary, version, bias, &config->go);
 	set_offsets(version, &layout, &config->go);
-	if (!ct_binary_go_package_text(binary, "context.", &start, &end))
-		config->library[0] = (struct ct_range){start + bias, end + bias};
+	set_library(binary, bias, config);
 	return 0;
 }

@@ -100,6 +100,13 @@ int ct_binary_locate(struct ct_binary *binary, uint64_t address, struct ct_locat
 int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end);
 
 /**
+ * Where a Go package's functions stand next to each other, the longest first, at most `room`. Closures of it that were
+ * inlined into another package's code stand there, and what lies between is not of this package.
+ * @return how many, or negative errno.
+ */
+int ct_binary_go_package_runs(struct ct_binary *binary, const char *prefix, struct ct_function *ret, size_t room);
+
+/**
  * Is a function of this exact name inlined into any function whose name does not begin with `package_prefix`?
  * Read from the inline trees. @return 1, 0, or negative errno.
  */

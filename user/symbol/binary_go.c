@@ -42,6 +42,54 @@ int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint
 	return 0;
 }
 
+static uint64_t bytes_of(const struct ct_function *run)
+{
+	return run->end - run->start;
+}
+
+/* Keep a run among the longest. @return how many there are. */
+static size_t keep_run(struct ct_function *runs, size_t count, size_t room, const struct ct_function *run)
+{
+	size_t at = count;
+
+	while (at && bytes_of(run) > bytes_of(&runs[at - 1]))
+		at--;
+	if (at == room)
+		return count;
+	count += count < room;
+	memmove(&runs[at + 1], &runs[at], (count - at - 1) * sizeof(*runs));
+	runs[at] = *run;
+	return count;
+}
+
+int ct_binary_go_package_runs(struct ct_binary *binary, const char *prefix, struct ct_function *ret, size_t room)
+{
+	const struct ct_functions *functions = &binary->pclntab.functions;
+	size_t length = strlen(prefix), count = 0;
+	struct ct_function run = {.end = 0};
+	int r = ct_binary_need_pclntab(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	for (size_t i = 0; i < functions->count; i++) {
+		const struct ct_function *function = &functions->items[i];
+
+		if (!strncmp(function->name, prefix, length)) {
+			if (!run.end)
+				run.start = function->start;
+			if (function->end > run.end)
+				run.end = function->end;
+			continue;
+		}
+		if (run.end)
+			count = keep_run(ret, count, room, &run);
+		run.end = 0;
+	}
+	if (run.end)
+		count = keep_run(ret, count, room, &run);
+	return (int)count;
+}
+
 int ct_binary_go_each_inlined(struct ct_binary *binary, const char *name, ct_inline_visitor visit, void *opaque)
 {
 	struct ct_inline_trees trees;

@@ -8,12 +8,15 @@
 //	pairs N     make and cancel N contexts, without a cause
 //	caused N    the same with one (Go 1.20)
 //
-// With "-run" it does the first three and ends; what it printed before the end is its truth.
+// With "-run" it does the first three and ends. With "-profile FILE SECONDS" it calls a cancel function with a cause all
+// the time and writes the profile: built with that, the cancel method is inlined into such functions.
 package main
 
 import (
 	"context"
 	"os"
+	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,7 +90,29 @@ func do(command string) {
 	}
 }
 
+func profile(file string, seconds time.Duration) {
+	out, err := os.Create(file)
+	if err != nil {
+		panic(err)
+	}
+	runtime.SetCPUProfileRate(1000)
+	pprof.StartCPUProfile(out)
+	for until := time.Now().Add(seconds); time.Now().Before(until); {
+		caused(10000)
+	}
+	pprof.StopCPUProfile()
+	out.Close()
+}
+
 func main() {
+	if len(os.Args) > 3 && os.Args[1] == "-profile" {
+		seconds, err := time.ParseDuration(os.Args[3] + "s")
+		if err != nil {
+			panic(err)
+		}
+		profile(os.Args[2], seconds)
+		return
+	}
 	if len(os.Args) > 1 && os.Args[1] == "-run" {
 		do("shared")
 		do("causes")
