@@ -95,10 +95,6 @@ int ct_binary_function_at(struct ct_binary *binary, uint64_t address, struct ct_
  */
 int ct_binary_locate(struct ct_binary *binary, uint64_t address, struct ct_location *ret, size_t room);
 
-/** Address range of a Go package's text ("context."): lowest start and highest end of its functions. @return 0/-ENOENT.
- */
-int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end);
-
 /**
  * Where a Go package's functions stand next to each other, the longest first, at most `room`. Closures of it that were
  * inlined into another package's code stand there, and what lies between is not of this package.

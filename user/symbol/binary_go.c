@@ -16,32 +16,6 @@ struct ct_inline_trees ct_binary_inline_trees(struct ct_binary *binary)
 	return (struct ct_inline_trees){binary->tables.module.gofunc, read_image, &binary->image};
 }
 
-int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end)
-{
-	const struct ct_functions *functions = &binary->pclntab.functions;
-	uint64_t start = UINT64_MAX, end = 0;
-	size_t length = strlen(prefix);
-	int r = ct_binary_need_pclntab(binary);
-
-	if (r < 0)
-		return r == -ENOMEM ? r : -ENOENT;
-	for (size_t i = 0; i < functions->count; i++) {
-		const struct ct_function *function = &functions->items[i];
-
-		if (strncmp(function->name, prefix, length) != 0)
-			continue;
-		if (function->start < start)
-			start = function->start;
-		if (function->end > end)
-			end = function->end;
-	}
-	if (!end)
-		return -ENOENT;
-	*ret_start = start;
-	*ret_end = end;
-	return 0;
-}
-
 static uint64_t bytes_of(const struct ct_function *run)
 {
 	return run->end - run->start;
@@ -52,6 +26,8 @@ static size_t keep_run(struct ct_function *runs, size_t count, size_t room, cons
 {
 	size_t at = count;
 
+	if (run->end <= run->start)
+		return count;
 	while (at && bytes_of(run) > bytes_of(&runs[at - 1]))
 		at--;
 	if (at == room)
@@ -81,13 +57,10 @@ int ct_binary_go_package_runs(struct ct_binary *binary, const char *prefix, stru
 				run.end = function->end;
 			continue;
 		}
-		if (run.end)
-			count = keep_run(ret, count, room, &run);
-		run.end = 0;
-	}
-	if (run.end)
 		count = keep_run(ret, count, room, &run);
-	return (int)count;
+		run = (struct ct_function){.end = 0};
+	}
+	return (int)keep_run(ret, count, room, &run);
 }
 
 int ct_binary_go_each_inlined(struct ct_binary *binary, const char *name, ct_inline_visitor visit, void *opaque)
