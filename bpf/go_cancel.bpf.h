@@ -7,6 +7,7 @@
 #pragma once
 
 #include "go_abi.bpf.h"
+#include "go_cause.bpf.h"
 #include "go_types.bpf.h"
 #include "path.bpf.h"
 
@@ -14,6 +15,8 @@
 struct ct_go_cancel {
 	__u64 context;
 	__u64 return_address;
+	struct ct_go_error error;
+	struct ct_go_interface cause; /**< Nothing where the release has none. */
 	__u32 receiver; /**< enum ct_go_receiver. */
 	bool removes;	/**< Takes itself out of its parent: its own end, not its parent's. */
 	bool has_cause;
@@ -106,33 +109,22 @@ static __always_inline enum ct_go_verdict ct_go_judge(const struct ct_go_config 
 static __always_inline int ct_go_read_cancel(const struct pt_regs *regs, const struct ct_go_config *go,
 					     __u32 receiver, struct ct_go_cancel *hit)
 {
-	__u64 error_type = 0;
 	int err = ct_return_address(regs, &hit->return_address);
 
+	if (go->cancel_has_cause)
+		hit->cause = (struct ct_go_interface){ ct_go_argument4(regs), ct_go_argument5(regs) };
 	if (!err)
-		err = ct_go_type(ct_go_argument2(regs), &error_type);
+		err = ct_go_type(ct_go_argument2(regs), &hit->error.type);
+	hit->error.data = ct_go_argument3(regs);
 	hit->context = ct_go_argument0(regs);
 	hit->receiver = receiver;
 	// Only the low byte of a bool argument is defined.
 	hit->removes = (ct_go_argument1(regs) & 0xff) != 0;
-	hit->has_cause = go->cancel_has_cause && ct_go_argument4(regs) != 0;
-	hit->is_deadline = ct_go_kind(go, error_type) == CT_GO_TYPE_DEADLINE_EXCEEDED;
+	hit->has_cause = hit->cause.itab != 0;
+	hit->is_deadline = ct_go_kind(go, hit->error.type) == CT_GO_TYPE_DEADLINE_EXCEEDED;
 	if (!err)
 		hit->has_ended = ct_go_has_ended(go, hit->context, receiver);
 	return err;
-}
-
-static __always_inline void ct_emit_cancel(__u64 context, __u8 reason, __u8 flags, __u32 path)
-{
-	struct ct_event_cancel *event = ct_reserve(sizeof(*event), CT_EVENT_CANCEL, flags);
-
-	if (!event)
-		return;
-	event->context = context;
-	event->path = path;
-	event->reason = reason;
-	__builtin_memset(event->pad, 0, sizeof(event->pad));
-	ct_submit(event, sizeof(*event));
 }
 
 static __always_inline void ct_emit_cancel_call(__u64 context, __u32 path)
@@ -147,24 +139,44 @@ static __always_inline void ct_emit_cancel_call(__u64 context, __u32 path)
 	ct_submit(event, sizeof(*event));
 }
 
-/** The call of a cancel or stop function by the program: the call path is its. */
-static __always_inline void ct_go_tell_call(const struct pt_regs *regs, const struct ct_process_config *config,
-					    __u64 context, bool has_ended)
+static __always_inline void ct_go_emit_end(const struct ct_go_config *go, const struct ct_event_cancel *cancel,
+					   const struct ct_go_error *error, const struct ct_go_interface *cause)
 {
-	__u32 path = ct_path(regs, config);
+	__u64 type = ct_go_cause_type(go, error, cause);
 
-	if (has_ended)
-		ct_emit_cancel_call(context, path);
+	if (type)
+		ct_go_emit_cause(go, cancel, type, cause);
 	else
-		ct_emit_cancel(context, CT_REASON_EXPLICIT, 0, path);
+		ct_emit_cancel(cancel);
 }
 
-static __always_inline void ct_go_tell_end(__u64 context, enum ct_go_verdict verdict)
+/** The call of a cancel or stop function by the program: the call path is its. */
+static __always_inline void ct_go_tell_call(const struct pt_regs *regs, const struct ct_process_config *config,
+					    const struct ct_go_cancel *hit)
+{
+	struct ct_event_cancel cancel = { .context = hit->context, .reason = CT_REASON_EXPLICIT };
+
+	cancel.path = ct_path(regs, config);
+	if (hit->has_ended)
+		ct_emit_cancel_call(hit->context, cancel.path);
+	else
+		ct_go_emit_end(&config->go, &cancel, &hit->error, &hit->cause);
+}
+
+/* What an ancestor that is known passes on was told with its own end. */
+static __always_inline void ct_go_tell_end(const struct ct_go_config *go, const struct ct_go_cancel *hit,
+					   enum ct_go_verdict verdict)
 {
 	bool is_born = verdict == CT_VERDICT_DEADLINE_BORN || verdict == CT_VERDICT_PARENT_BORN;
 	bool is_deadline = verdict == CT_VERDICT_DEADLINE || verdict == CT_VERDICT_DEADLINE_BORN;
+	struct ct_event_cancel cancel = { .context = hit->context,
+					  .reason = is_deadline ? CT_REASON_DEADLINE : CT_REASON_PARENT };
 
-	ct_emit_cancel(context, is_deadline ? CT_REASON_DEADLINE : CT_REASON_PARENT, is_born ? CT_CANCEL_BORN : 0, 0);
+	cancel.header.flags = is_born ? CT_CANCEL_BORN : 0;
+	if (verdict == CT_VERDICT_PARENT && ct_go_called_by(go, hit->return_address, CT_CALLER_CANCEL))
+		ct_emit_cancel(&cancel);
+	else
+		ct_go_emit_end(go, &cancel, &hit->error, &hit->cause);
 }
 
 /* Closures: told at their own probe, so that a cancel method inlined into one is not missed; and when the method is
@@ -188,10 +200,11 @@ static __always_inline bool ct_go_told_by_closure(const struct pt_regs *regs, co
 }
 
 static __always_inline void ct_go_cancel_closure(const struct pt_regs *regs, const struct ct_process_config *config,
-						 __u32 receiver)
+						 __u32 argument)
 {
 	struct ct_context_key key = ct_go_closure_key(regs);
 	struct ct_closure_call call = { .address = ct_instruction_pointer(regs) };
+	struct ct_go_cancel hit = {};
 
 	if (bpf_probe_read_user(&call.context, sizeof(call.context), (void *)(ct_go_closure(regs) + 8))) {
 		ct_drop(CT_COUNTER_READ_CANCEL);
@@ -199,7 +212,11 @@ static __always_inline void ct_go_cancel_closure(const struct pt_regs *regs, con
 	}
 	if (bpf_map_update_elem(&closure_calls, &key, &call, BPF_ANY))
 		ct_count(CT_COUNTER_MAP_UPDATE);
-	ct_go_tell_call(regs, config, call.context, ct_go_has_ended(&config->go, call.context, receiver));
+	hit.context = call.context;
+	if (argument & CT_RECEIVER_TAKES_CAUSE)
+		hit.cause = (struct ct_go_interface){ ct_go_argument0(regs), ct_go_argument1(regs) };
+	hit.has_ended = ct_go_has_ended(&config->go, call.context, argument & ~CT_RECEIVER_TAKES_CAUSE);
+	ct_go_tell_call(regs, config, &hit);
 }
 
 static __always_inline void ct_go_cancel(const struct pt_regs *regs, const struct ct_process_config *config,
@@ -216,7 +233,7 @@ static __always_inline void ct_go_cancel(const struct pt_regs *regs, const struc
 	if (verdict == CT_VERDICT_NOTHING)
 		return;
 	if (verdict != CT_VERDICT_EXPLICIT && verdict != CT_VERDICT_CANCEL_CALL)
-		ct_go_tell_end(hit.context, verdict);
+		ct_go_tell_end(&config->go, &hit, verdict);
 	else if (!ct_go_told_by_closure(regs, &hit))
-		ct_go_tell_call(regs, config, hit.context, verdict == CT_VERDICT_CANCEL_CALL);
+		ct_go_tell_call(regs, config, &hit);
 }

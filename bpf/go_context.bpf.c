@@ -102,10 +102,14 @@ static __always_inline void on_create(const struct pt_regs *regs, const struct c
 	__u64 task = ct_go_id(&config->go, ct_go_g(regs));
 	struct ct_event_create *event;
 	struct ct_go_parent parent = {};
+	bool asked = false;
 	__u32 path;
 
 	ct_go_find_parent(&config->go, &create->parent, &parent);
-	path = ct_path(regs, config);
+	path = ct_path_and_ask(regs, config, &asked);
+	// A later deadline than the one above is no deadline: WithDeadline makes what WithCancel would.
+	if (asked && kind == CT_KIND_CANCEL)
+		parent.flags |= CT_CREATE_ASKED_LATER;
 	event = ct_reserve(sizeof(*event), CT_EVENT_CREATE, parent.flags);
 	if (!event)
 		return;

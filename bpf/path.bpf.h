@@ -25,6 +25,7 @@ struct ct_walk {
 	__u64 return_address; /**< Of the frame reached. */
 	__u64 frame;	      /**< Frame pointer of its caller; 0 when the chain ends. */
 	__u64 looked_at;      /**< Frames so far. */
+	__u64 asked_deadline; /**< 1: a library frame stepped over was one that makes deadlines. */
 };
 
 /*
@@ -58,6 +59,7 @@ static __always_inline bool ct_walk_begin(struct ct_walk *walk, const struct pt_
 		return false;
 	}
 	walk->looked_at = 0;
+	walk->asked_deadline = 0;
 	walk->frame = frame - stack < CT_FRAME_BYTES_MAX ? frame : 0;
 	return true;
 }
@@ -91,18 +93,23 @@ CT_CHECKED_ONCE bool ct_walk_out(const struct ct_process_config *config, struct 
 			return false;
 		if (!ct_in_library(config, walk->return_address))
 			return true;
+		walk->asked_deadline |=
+			ct_in_range(&config->go.callers[CT_CALLER_WITH_DEADLINE], walk->return_address);
 	}
 	return false;
 }
 
-/** @return false when there is no path. */
+/** @return false when there is no path. `ret_asked`: below the innermost frame the library was asked for a deadline. */
 static __always_inline bool ct_take_key(const struct ct_process_config *config, struct ct_walk walk,
-					struct ct_path_key *key)
+					struct ct_path_key *key, __u64 *ret_asked)
 {
 	int found = 0;
 
-	for (; found < CT_PATH_KEY_FRAMES && ct_walk_out(config, &walk); found++)
+	for (; found < CT_PATH_KEY_FRAMES && ct_walk_out(config, &walk); found++) {
+		if (!found)
+			*ret_asked = walk.asked_deadline;
 		key->frames[found] = walk.return_address;
+	}
 	return found != 0;
 }
 
@@ -154,15 +161,17 @@ static __always_inline struct ct_event_stack *ct_reserve_stack(void)
 	return stack;
 }
 
-/** @return the number of the call path that begins where the walk stands, or 0. */
-CT_CHECKED_ONCE __u32 ct_path_of_walk(const struct ct_process_config *config, const struct ct_walk *walk)
+/** @return the number of the call path that begins where the walk stands, or 0. Sets `asked_deadline` for its site. */
+CT_CHECKED_ONCE __u32 ct_path_of_walk(const struct ct_process_config *config, struct ct_walk *walk)
 {
 	struct ct_path_key key = { .process = ct_current_process() };
 	struct ct_event_stack *stack;
+	__u64 asked = 0;
 	__u32 *known;
 
-	if (!config || !walk || !ct_take_key(config, *walk, &key))
+	if (!config || !walk || !ct_take_key(config, *walk, &key, &asked))
 		return 0;
+	walk->asked_deadline = asked;
 	known = bpf_map_lookup_elem(&paths, &key);
 	if (known)
 		return *known;
@@ -173,14 +182,26 @@ CT_CHECKED_ONCE __u32 ct_path_of_walk(const struct ct_process_config *config, co
 	return ct_publish_path(stack, &key);
 }
 
-/** @return the number of the call path that led to this probe, or 0. */
-static __always_inline __u32 ct_path(const struct pt_regs *regs, const struct ct_process_config *config)
+/** As ct_path(), and whether the library was asked for a deadline there. */
+static __always_inline __u32 ct_path_and_ask(const struct pt_regs *regs, const struct ct_process_config *config,
+					     bool *ret_asked)
 {
 	struct ct_walk walk;
+	__u32 path;
 
 	if (!config->take_stacks || !ct_walk_begin(&walk, regs))
 		return 0;
-	return ct_path_of_walk(config, &walk);
+	path = ct_path_of_walk(config, &walk);
+	*ret_asked = walk.asked_deadline != 0;
+	return path;
+}
+
+/** @return the number of the call path that led to this probe, or 0. */
+static __always_inline __u32 ct_path(const struct pt_regs *regs, const struct ct_process_config *config)
+{
+	bool asked;
+
+	return ct_path_and_ask(regs, config, &asked);
 }
 
 /** @return the number of a path of which only one return address is known, or 0. */

@@ -6,6 +6,7 @@
  * The stream knows only contexts that can be cancelled, each with its nearest such ancestor. Roots, values and detached
  * contexts lie between them; the map `links` remembers where each of those leads to.
  */
+#include "cancel.bpf.h"
 #include "thread.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -22,6 +23,7 @@ enum {
 
 /* Flags of the probe arguments: user/context/probe_points.h. */
 #define C_CREATE_TODO 1
+#define C_CREATE_ASKED_LATER 2
 #define C_CANCEL_BORN 0x100
 
 /* What the stream knows of a context: itself, or what the link leads to. */
@@ -82,8 +84,9 @@ static __always_inline __u8 kind_of_stream(__u64 c_kind)
 static __always_inline void emit_create(struct pt_regs *regs, const struct ct_process_config *config,
 					const struct ct_link *parent)
 {
+	__u8 flags = ct_c_argument4(regs) & C_CREATE_ASKED_LATER ? CT_CREATE_ASKED_LATER : 0;
 	__u32 path = ct_path(regs, config);
-	struct ct_event_create *event = ct_reserve(sizeof(*event), CT_EVENT_CREATE, parent->flags);
+	struct ct_event_create *event = ct_reserve(sizeof(*event), CT_EVENT_CREATE, parent->flags | flags);
 
 	if (!event)
 		return;
@@ -123,12 +126,37 @@ static __always_inline void on_create(struct pt_regs *regs, const struct ct_proc
 	remember_link(context, &link);
 }
 
+/* What a parent's end passes on is told with the parent, but for a parent that ended before this one was made. */
+static __always_inline bool tells_cause(__u64 cause, __u64 reason, __u8 flags)
+{
+	return cause && (reason != CT_REASON_PARENT || flags & CT_CANCEL_BORN);
+}
+
+static __always_inline void emit_cancel_cause(const struct ct_event_cancel *cancel, __u64 cause)
+{
+	struct ct_event_cancel_cause *event = ct_cancel_cause_reserve(cancel);
+	char next = 0;
+	long length;
+
+	if (!event)
+		return;
+	event->text_address = cause;
+	length = bpf_probe_read_user_str(event->text, sizeof(event->text), (void *)cause);
+	if (length > 0)
+		event->text_bytes = event->read_bytes = (__u32)length - 1;
+	else
+		ct_count(CT_COUNTER_READ_CAUSE);
+	// As long as there is room for: does it end here?
+	if (length == sizeof(event->text) && !bpf_probe_read_user(&next, 1, (void *)(cause + sizeof(event->text) - 1)))
+		event->text_bytes += next != 0;
+	ct_submit(event, sizeof(*event));
+}
+
 static __always_inline void on_cancel(struct pt_regs *regs, const struct ct_process_config *config)
 {
-	__u64 reason = ct_c_argument1(regs);
+	__u64 reason = ct_c_argument1(regs), cause = ct_c_argument2(regs);
+	struct ct_event_cancel cancel = { .context = ct_c_argument0(regs) };
 	__u8 flags = reason & C_CANCEL_BORN ? CT_CANCEL_BORN : 0;
-	__u32 path = 0;
-	struct ct_event_cancel *event;
 
 	reason &= 0xff;
 	if (reason < CT_REASON_EXPLICIT || reason > CT_REASON_PARENT) {
@@ -136,15 +164,13 @@ static __always_inline void on_cancel(struct pt_regs *regs, const struct ct_proc
 		return;
 	}
 	if (reason == CT_REASON_EXPLICIT)
-		path = ct_path(regs, config);
-	event = ct_reserve(sizeof(*event), CT_EVENT_CANCEL, flags);
-	if (!event)
-		return;
-	event->context = ct_c_argument0(regs);
-	event->path = path;
-	event->reason = (__u8)reason;
-	__builtin_memset(event->pad, 0, sizeof(event->pad));
-	ct_submit(event, sizeof(*event));
+		cancel.path = ct_path(regs, config);
+	cancel.header.flags = flags;
+	cancel.reason = (__u8)reason;
+	if (tells_cause(cause, reason, flags))
+		emit_cancel_cause(&cancel, cause);
+	else
+		ct_emit_cancel(&cancel);
 }
 
 static __always_inline void on_cancel_call(struct pt_regs *regs, const struct ct_process_config *config)

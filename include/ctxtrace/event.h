@@ -41,6 +41,7 @@
 	CT_EVENT(EXEC, 10, ct_event_mark, 16, "the target called exec: all contexts are gone")           \
 	CT_EVENT(EXIT, 11, ct_event_mark, 16, "the target's last thread is gone")                        \
 	CT_EVENT(TASK_JOIN, 12, ct_event_task_join, 32, "a thread waits for another one to end")         \
+	CT_EVENT(CANCEL_CAUSE, 13, ct_event_cancel_cause, 152, "CANCEL with the cause the program gave: raw") \
 	CT_EVENT(TARGET, 32, ct_event_target, 40, "who is watched")                                      \
 	CT_EVENT(PROVIDER, 33, ct_event_provider, 24, "a provider was attached")                         \
 	CT_EVENT(SITE, 34, ct_event_site, 24, "call path, sent once: names and lines")                   \
@@ -57,8 +58,9 @@
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of") \
-	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for") \
-	CT_EVENT(TASK_SEEN, 50, ct_event_task_seen, 40, "a goroutine the stream does not tell, or no longer should")
+	CT_EVENT(CAUSE, 48, ct_event_cause, 32, "the cause of the CANCEL that follows") \
+	CT_EVENT(TASK_SEEN, 50, ct_event_task_seen, 40, "a goroutine the stream does not tell, or no longer should") \
+	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -110,6 +112,7 @@ struct ct_event_header {
 #define CT_CREATE_DETACHED 0x01	    /**< A WithoutCancel link lies between the context and `parent`. */
 #define CT_CREATE_PARENT_UNREAD 0x02 /**< The walk to the parent failed or was deeper than its bound. */
 #define CT_CREATE_WATCHED 0x04	     /**< The parent is foreign: the library may start a watcher goroutine. */
+#define CT_CREATE_ASKED_LATER 0x08   /**< A deadline was asked for, but one above is earlier: kind CANCEL, no timer. */
 
 /** A context is being made; it is not linked into its parent yet. */
 struct ct_event_create {
@@ -135,6 +138,44 @@ struct ct_event_cancel {
 	__u32 path;  /**< Canceller's call path for EXPLICIT; else 0. */
 	__u8 reason; /**< enum ct_cancel_reason. */
 	__u8 pad[3];
+};
+
+/** As much of a cause's text is told. */
+#define CT_CAUSE_TEXT_BYTES 96
+/** No text is longer: what claims more is told as this long. */
+#define CT_CAUSE_TEXT_MOST 0x7fffffffu
+/** As much of the name of its type. */
+#define CT_CAUSE_TYPE_BYTES 64
+
+/**
+ * A context ends with a cause that the program gave for it: begins as CANCEL does. Never in a recording: user space
+ * makes a CAUSE and a CANCEL of it.
+ */
+struct ct_event_cancel_cause {
+	struct ct_event_header header;
+	__u64 context;
+	__u32 path;
+	__u8 reason;
+	__u8 pad[3];
+	__u64 type;	    /**< Go: type descriptor of the error value; 0: the text is all there is. */
+	__u64 text_address; /**< Where the text is; 0: this type's text is not known how to read. */
+	__u32 text_bytes;   /**< How long it is. */
+	__u32 read_bytes;   /**< As much of it could be read. */
+	char text[CT_CAUSE_TEXT_BYTES];
+};
+
+/** Flag of CAUSE: the text goes on. */
+#define CT_CAUSE_CUT 0x01
+
+/**
+ * The cause of the next CANCEL of this context. Followed by two NUL-terminated strings: the type of the error value
+ * and its text; either may be empty.
+ */
+struct ct_event_cause {
+	struct ct_event_header header;
+	__u64 context;
+	__u32 strings_bytes; /**< Bytes of the strings, NULs included. */
+	__u32 pad;
 };
 
 /** The cancel function ran on a context that had already ended. */
@@ -322,7 +363,8 @@ struct ct_event_gap {
 	CT_COUNTER(READ_CANCEL, "read_cancel", 1)                             \
 	CT_COUNTER(PARENT_DEEP, "parent_deep", 0)                             \
 	CT_COUNTER(MAP_UPDATE, "map_update", 0)                               \
-	CT_COUNTER(READ_GOROUTINE, "read_goroutine", 0)
+	CT_COUNTER(READ_GOROUTINE, "read_goroutine", 0)                       \
+	CT_COUNTER(READ_CAUSE, "read_cause", 0)
 
 /** Indices into ct_event_counters.value. */
 enum ct_counter {
@@ -560,4 +602,6 @@ _Static_assert(sizeof(struct ct_fact) == 24, "fact");
 	_Static_assert(sizeof(struct type) == (bytes), "size of " #name);
 CT_EVENT_CATALOGUE(CT_EVENT_SIZE)
 #undef CT_EVENT_SIZE
+_Static_assert(__builtin_offsetof(struct ct_event_cancel_cause, type) == sizeof(struct ct_event_cancel),
+	       "begins as CANCEL");
 _Static_assert((int)CT_COUNTER_END <= (int)CT_COUNTER_MAX, "counters fit their event");

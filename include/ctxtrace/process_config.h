@@ -46,6 +46,9 @@ enum ct_go_receiver {
 	CT_RECEIVER_AFTER_FUNC = 2,
 };
 
+/** May be added to the argument of CT_ROLE_GO_CANCEL_CLOSURE: the closure is given a cause. */
+#define CT_RECEIVER_TAKES_CAUSE 0x80
+
 /** Build and take apart a cookie. */
 #define CT_COOKIE(role, argument) ((__u64)(role) | (__u64)(argument) << 8)
 #define CT_COOKIE_ROLE(cookie) ((__u32)((cookie) & 0xff))
@@ -80,6 +83,7 @@ struct ct_go_type {
 };
 #define CT_GO_TYPE_STOP_CTX 100		     /**< stopCtx: a link to be walked over. */
 #define CT_GO_TYPE_DEADLINE_EXCEEDED 101     /**< deadlineExceededError: tells a fired timer from a call. */
+#define CT_GO_TYPE_ERROR_TEXT 102	     /**< An error whose first field is the string that is its text. */
 
 /** Functions whose return addresses classify a cancellation (go-context-hooks table "which cancel is it"). */
 enum ct_go_caller {

@@ -18,6 +18,8 @@ struct ct_event {
 		const struct ct_event_header *header;
 		const struct ct_event_create *create;
 		const struct ct_event_cancel *cancel;
+		const struct ct_event_cancel_cause *cancel_cause;
+		const struct ct_event_cause *cause;
 		const struct ct_event_cancel_call *cancel_call;
 		const struct ct_event_context *context;
 		const struct ct_event_task_start *task_start;

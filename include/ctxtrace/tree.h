@@ -56,7 +56,8 @@ struct ct_context {
 	uint8_t parent_kind : 4;
 	uint8_t retained_by : 3; /**< CT_RETAINED_ bits, from memory. */
 	uint8_t is_todo : 1;	 /**< Its root, however far up, is TODO. */
-	uint8_t reason : 4;	 /**< enum ct_cancel_reason once ended. */
+	uint8_t asked_later : 1; /**< A deadline was asked for it, later than one above: it has none of its own. */
+	uint8_t reason : 3;	 /**< enum ct_cancel_reason once ended. */
 };
 _Static_assert(sizeof(struct ct_context) == 56, "with its map entry a live context stays below 72 bytes");
 
@@ -103,6 +104,7 @@ struct ct_site {
 	uint8_t kind;	/**< Kind of the contexts made here (the last seen). */
 	uint8_t flags;	/**< CT_SITE_ bits. */
 	bool is_todo_root; /**< Some context made here hangs directly off TODO. */
+	uint16_t deadline; /**< 1 + its number among the deadlines that fired; 0: none did. */
 	uint64_t created;
 	uint64_t ended[CT_REASON_END];
 	uint64_t cancel_called;
@@ -113,6 +115,7 @@ struct ct_site {
 	uint64_t rooted_in_request; /**< Created below Background by a task that was serving a request. */
 	uint64_t todo_in_request; /**< The same below TODO. */
 	bool starts_workers; /**< A thread started here went from one request to another. */
+	uint64_t asked_later; /**< Created with a deadline that an earlier one above makes void. */
 	uint64_t stale;	      /**< Created below a context that had ended more than the grace before. */
 	uint64_t stalest_ns;  /**< Longest time since that end. */
 	struct ct_chain chain;
@@ -132,6 +135,19 @@ struct ct_frame {
 	uint8_t flags;	      /**< CT_FRAME_ bits. */
 };
 
+/** Why the program says it cancelled: distinct causes are numbered from 1, in order of first use; 0 is none. */
+struct ct_cause {
+	char type[CT_CAUSE_TYPE_BYTES + 1]; /**< Of the error value, "" unknown. Not escaped, nor is the text. */
+	bool is_cut;			    /**< The text goes on. */
+	char text[CT_CAUSE_TEXT_BYTES + 1]; /**< "" unknown. */
+};
+
+/** A cause that is not kept: there were too many different ones. */
+#define CT_CAUSE_OTHER UINT32_MAX
+
+/** As many different causes of one group are told apart. */
+#define CT_GROUP_CAUSES 4
+
 /** Who cancelled what, aggregated. */
 struct ct_cancel_group {
 	uint32_t site;	      /**< Of the context that ended. */
@@ -141,6 +157,42 @@ struct ct_cancel_group {
 	uint8_t origin_reason; /**< reason PARENT: why that ancestor ended. */
 	uint64_t count;
 	uint64_t late; /**< Cancel functions called after the end, for this site and reason. */
+	uint64_t late_ns; /**< The longest time from the end to such a call. */
+	struct {
+		uint64_t count;
+		uint32_t cause; /**< Number; 0: this and the following are unused. */
+	} causes[CT_GROUP_CAUSES];
+	uint64_t other_causes; /**< Ended with one that is not among them. */
+};
+
+/** Shares of a deadline's time: by hundredths, how often. */
+#define CT_SHARES 101
+
+/** Contexts made at one site below deadlines that fired: where their time went. */
+struct ct_deadline_child {
+	uint32_t site;
+	uint64_t finished;    /**< Ended before the deadline passed. */
+	uint64_t cancelled;   /**< By the deadline. */
+	uint64_t asked_later; /**< Of both: had asked for a deadline of their own, later than this one. */
+	uint32_t used[CT_SHARES]; /**< From their creation to their end or the deadline. */
+};
+
+/** As many sites are told apart below one deadline. */
+#define CT_DEADLINE_CHILDREN_MAX 16
+
+/** As many deadlines that fired are told apart; those of further sites count as made at the unknown one. */
+#define CT_DEADLINES_MAX 256
+
+/** Deadlines of one site that fired. Those from before the attach are not among them. */
+struct ct_deadline {
+	uint32_t site; /**< Where their contexts were made. */
+	uint64_t fired;
+	uint64_t born_past;	/**< Of these: had passed when the context was made. */
+	uint64_t shortest_ns;	/**< Time they gave, as asked for; 0 unknown. */
+	uint64_t longest_ns;
+	uint64_t untold; /**< Contexts below them that no child stands for: their end was missed, or there is a cap. */
+	uint32_t children_count;
+	struct ct_deadline_child children[CT_DEADLINE_CHILDREN_MAX]; /**< In order of first use. */
 };
 
 /** Numbers of the whole window. `created` counts kinds CANCEL, DEADLINE and AFTER_FUNC. */
@@ -293,6 +345,40 @@ struct ct_lifetime {
  * @return them, borrowed until the next apply; NULL when none were to be kept.
  */
 const struct ct_lifetime *ct_tree_lifetimes(const struct ct_tree *tree, size_t *ret_count, uint64_t *ret_forgotten);
+
+/** @return the cause of this number, or NULL for 0 and CT_CAUSE_OTHER. Borrowed until the next apply. */
+const struct ct_cause *ct_tree_cause(const struct ct_tree *tree, uint32_t number);
+
+/** @return the cause that the stream has told of the CANCEL to come of the context at this address, or NULL. */
+const struct ct_cause *ct_tree_cause_to_come(const struct ct_tree *tree, uint64_t address);
+
+/** How a context ended, as far as that is remembered. */
+struct ct_end_facts {
+	uint64_t time_ns;
+	uint32_t site;	/**< Where it was made. */
+	uint32_t by;	/**< Who cancelled it, a site. */
+	uint32_t cause; /**< Number; 0: none, or none of its own. */
+	uint8_t reason;
+};
+
+/** What is remembered of the last context that ended at this address. @return false: nothing. */
+bool ct_tree_end_facts(const struct ct_tree *tree, uint64_t address, struct ct_end_facts *ret);
+
+/** The same of an ended context that is kept for those below it. */
+bool ct_tree_end_facts_of(const struct ct_tree *tree, const struct ct_context *context, struct ct_end_facts *ret);
+
+/** @return the deadline a context is under, its own or the nearest one above; NULL when there is none. */
+const struct ct_context *ct_tree_deadline_of(const struct ct_tree *tree, const struct ct_context *context);
+
+/**
+ * @param ret_count   How many.
+ * @param ret_untold  Contexts that ended below deadlines, fired or not, and are counted nowhere: there is a cap.
+ * @return deadlines that fired, by site, in order of first use. Borrowed until the next apply.
+ */
+const struct ct_deadline *const *ct_tree_deadlines(const struct ct_tree *tree, size_t *ret_count, uint64_t *ret_untold);
+
+/** @return a share (0..100, hundredths) that `quantile` (0..1) of them do not exceed; -1 when none is known. */
+int ct_deadline_child_used(const struct ct_deadline_child *child, double quantile);
 
 /** @return true while the task is known to run. */
 bool ct_tree_is_task_live(const struct ct_tree *tree, uint64_t task);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What being watched costs a program, and what watching a million contexts costs ctxtrace.
 
-Figures are ratios within this run: the same loop of create and cancel, traced and not, in turns. Nothing here fails by
-its timing; what cannot be measured on this machine is told.
+Figures are ratios within this run: the same loop of create and cancel, traced and not, in turns; "+c": with a cause.
+Nothing here fails by its timing; what cannot be measured on this machine is told.
 """
 import os
 import pathlib
@@ -68,10 +68,13 @@ def costs():
     print(f"{'':<18} {'pair':>12}  {'traced':>12}  {'ratio':>9}  {'added':>11}  {'pairs':>13}  {'ctxtrace':>6}")
     with c_target() as target:
         pair_cost("C", target, f"pairs {PAIRS}", PAIRS)
+        pair_cost("C +c", target, f"caused {PAIRS}", PAIRS)
     try:
         arguments = ["-only", "explicit", "-rounds", PAIRS, "-workers", GO_WORKERS]
         with Target([build("./go_counts"), *arguments]) as target:
             pair_cost("Go", target, "go", PAIRS * GO_WORKERS)
+        with Target([build("./go_why")]) as target:
+            pair_cost("Go+c", target, f"caused {PAIRS}", PAIRS)
     except (Skip, Failed) as reason:
         print(f"Go   not measured: {reason}")
 

@@ -36,7 +36,7 @@ void go_world_init(struct go_world *world)
 {
 	static const uint32_t kinds[] = { CT_KIND_BACKGROUND, CT_KIND_TODO,  CT_KIND_CANCEL,   CT_KIND_DEADLINE,
 					  CT_KIND_AFTER_FUNC, CT_KIND_VALUE, CT_KIND_DETACHED, CT_GO_TYPE_STOP_CTX,
-					  CT_GO_TYPE_DEADLINE_EXCEEDED };
+					  CT_GO_TYPE_DEADLINE_EXCEEDED, CT_GO_TYPE_ERROR_TEXT };
 	const uint64_t stack[] = { GO_LIBRARY + 0x10, GO_HANDLER, GO_MAIN, GO_RUNTIME };
 
 	shim_reset();
@@ -122,6 +122,24 @@ struct go_interface go_canceled(struct go_world *world)
 	return (struct go_interface){ itab, 0x600100 };
 }
 
+struct go_interface go_error(struct go_world *world, uint32_t kind, const char *text, uint64_t bytes)
+{
+	struct go_interface error = { go_itab(world, kind), allocate(world, 2) };
+	uint64_t words = text ? (strlen(text) + 7) / 8 : 0, at = allocate(world, words);
+
+	if (kind != CT_GO_TYPE_ERROR_TEXT)
+		shim_poke(error.itab + 8, GO_QUOTA_ERROR);
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t word = 0;
+
+		memcpy(&word, text + 8 * i, strnlen(text + 8 * i, sizeof(word)));
+		shim_poke(at + 8 * i, word);
+	}
+	shim_poke(error.data, text ? at : 0x10);
+	shim_poke(error.data + 8, bytes);
+	return error;
+}
+
 void go_end_context(const struct go_world *world, uint64_t context)
 {
 	shim_poke(context + world->config.go.context_err, GO_ERROR_STRING);
@@ -189,11 +207,16 @@ void go_cancel(struct go_world *world, const struct go_cancel_call *call)
 
 void go_cancel_closure(struct go_world *world, uint64_t context)
 {
+	go_cancel_closure_with(world, context, CT_RECEIVER_CANCEL);
+}
+
+void go_cancel_closure_with(struct go_world *world, uint64_t context, uint32_t argument)
+{
 	struct pt_regs regs = world->regs;
 
 	regs.rdx = allocate(world, 2);
 	shim_poke(regs.rdx, GO_CANCEL_CLOSURE);
 	shim_poke(regs.rdx + 8, context);
 	regs.rip = GO_CANCEL_CLOSURE + 0xc;
-	hit(go_end, &regs, CT_COOKIE(CT_ROLE_GO_CANCEL_CLOSURE, CT_RECEIVER_CANCEL));
+	hit(go_end, &regs, CT_COOKIE(CT_ROLE_GO_CANCEL_CLOSURE, argument));
 }

@@ -33,6 +33,7 @@ struct go_world {
 #define GO_BACKGROUND	   0x600010 // Go 1.17-1.20: the roots
 #define GO_TODO		   0x600020
 #define GO_ERROR_STRING	   0x5ff000 // type of Canceled
+#define GO_QUOTA_ERROR	   0x5ff100 // a type of the program's own
 #define GO_TASK		   42	    // goroutine id
 
 /* Offsets the world is laid out with; none is one of Go's, so that no program can have them built in. */
@@ -72,6 +73,9 @@ struct go_interface go_wrap(struct go_world *world, uint32_t kind, struct go_int
 struct go_interface go_deadline_exceeded(struct go_world *world);
 struct go_interface go_canceled(struct go_world *world);
 
+/** An error whose text is known how to read (errors.New), or not; `text` is put into memory where it is given. */
+struct go_interface go_error(struct go_world *world, uint32_t kind, const char *text, uint64_t bytes);
+
 /** Set the error word: the context has ended. */
 void go_end_context(const struct go_world *world, uint64_t context);
 
@@ -102,3 +106,6 @@ void go_cancel(struct go_world *world, const struct go_cancel_call *call);
 
 /** Hit a cancel function's closure, which holds `context`. The probe is at GO_CANCEL_CLOSURE. */
 void go_cancel_closure(struct go_world *world, uint64_t context);
+
+/** As go_cancel_closure(), with another argument in the probe's cookie. */
+void go_cancel_closure_with(struct go_world *world, uint64_t context, uint32_t argument);

@@ -11,6 +11,8 @@
 
 #include "go_world.h"
 
+#include <string.h>
+
 static struct go_world world;
 
 static int set_up(void **state)
@@ -115,14 +117,20 @@ static const struct row rows[] = {
 	 NOTHING},
 };
 
+/* The error of a row; as the cause it is what the library passes on where the program gave none. */
+static struct go_interface error_of(const struct row *row)
+{
+	return row->error == EXCEEDED ? go_deadline_exceeded(&world) : go_canceled(&world);
+}
+
 static void play(const struct row *row)
 {
 	struct go_cancel_call call = {
 		.receiver = row->receiver,
 		.context = go_object(&world),
 		.removes = row->removes,
-		.error = row->error == EXCEEDED ? go_deadline_exceeded(&world) : go_canceled(&world),
-		.cause = row->cause == CAUSE ? go_canceled(&world) : (struct go_interface){0, 0},
+		.error = error_of(row),
+		.cause = row->cause == CAUSE ? error_of(row) : (struct go_interface){0, 0},
 		.from = row->from,
 	};
 
@@ -302,6 +310,167 @@ static void test_unreadable(void **state)
 	assert_int_equal(only(CT_EVENT_CANCEL).header->sequence, sequence + 3);
 }
 
+/* A call with a cause that says something. @return its event. */
+static const struct ct_event_cancel_cause *with_cause(struct go_interface cause)
+{
+	uint64_t context = go_object(&world);
+	struct go_cancel_call call = {CT_RECEIVER_CANCEL, context, true, go_canceled(&world), cause, CLOSURE};
+	const struct ct_event_cancel_cause *event;
+
+	clear_events();
+	go_cancel(&world, &call);
+	event = only(CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_int_equal(event->context, context);
+	assert_int_equal(event->reason, CT_REASON_EXPLICIT);
+	assert_int_not_equal(event->path, 0);
+	assert_memory_equal(event->pad, "\0\0\0", 3);
+	for (uint32_t i = event->read_bytes; i < sizeof(event->text); i++)
+		assert_int_equal(event->text[i], 0);
+	return event;
+}
+
+static void test_cause_text(void **state)
+{
+	static const char text[] = "client quota exceeded";
+	static const char hundred[] = "0123456789012345678901234567890123456789012345678901234567890123456789"
+				      "012345678901234567890123456789";
+	const struct ct_event_cancel_cause *event;
+
+	(void)state;
+	event = with_cause(go_error(&world, CT_GO_TYPE_ERROR_TEXT, text, strlen(text)));
+	assert_int_equal(event->type, go_type(CT_GO_TYPE_ERROR_TEXT));
+	assert_int_equal(event->text_bytes, strlen(text));
+	assert_int_equal(event->read_bytes, strlen(text));
+	assert_memory_equal(event->text, text, strlen(text));
+	event = with_cause(go_error(&world, CT_GO_TYPE_ERROR_TEXT, hundred, 100));
+	assert_int_equal(event->text_bytes, 100);
+	assert_int_equal(event->read_bytes, CT_CAUSE_TEXT_BYTES);
+	assert_memory_equal(event->text, hundred, CT_CAUSE_TEXT_BYTES);
+	assert_int_equal(all_counters(), 0);
+}
+
+/* Lengths nobody could have, texts that are not in memory, types whose text is not known how to read. */
+static void test_cause_without_text(void **state)
+{
+	static const uint64_t lengths[] = {CT_CAUSE_TEXT_BYTES + 1, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 63};
+	struct go_interface cause;
+	const struct ct_event_cancel_cause *event;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		event = with_cause(go_error(&world, CT_GO_TYPE_ERROR_TEXT, "short", lengths[i]));
+		assert_int_equal(event->read_bytes, 0); // what is told to be there is not
+		assert_int_equal(event->text_bytes, lengths[i] < CT_CAUSE_TEXT_MOST ? lengths[i] : CT_CAUSE_TEXT_MOST);
+	}
+	event = with_cause(go_error(&world, CT_GO_TYPE_ERROR_TEXT, NULL, 20));
+	assert_int_equal(event->read_bytes, 0);
+	assert_int_equal(event->text_address, 0x10); // user space may find it in the file
+	assert_int_equal(event->text_bytes, 20);
+	event = with_cause(go_error(&world, CT_GO_TYPE_ERROR_TEXT, NULL, 0));
+	assert_int_equal(event->text_bytes, 0);
+	assert_int_equal(all_counters(), 0);
+	event = with_cause(go_error(&world, 0, "not to be read", 14));
+	assert_int_equal(event->type, GO_QUOTA_ERROR);
+	assert_int_equal(event->text_address, 0);
+	assert_int_equal(all_counters(), 0);
+	cause = go_error(&world, CT_GO_TYPE_ERROR_TEXT, "gone", 4);
+	shim_unmap(cause.data);
+	event = with_cause(cause);
+	assert_int_equal(event->text_address, 0);
+	assert_int_equal(counter(CT_COUNTER_READ_CAUSE), 1);
+	assert_int_equal(drops(), 0);
+}
+
+/* What the error says anyway is no cause, and one that cannot be read is none either: the end is told all the same. */
+static void test_no_cause(void **state)
+{
+	struct go_interface none[] = {go_canceled(&world), go_deadline_exceeded(&world), {0x18, 0x600100}};
+	uint64_t context = go_object(&world);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		struct go_cancel_call call = {CT_RECEIVER_CANCEL, context, true, go_canceled(&world), none[i], CLOSURE};
+
+		clear_events();
+		go_cancel(&world, &call);
+		expect(EXPLICIT, context);
+		assert_int_equal(counter(CT_COUNTER_READ_CAUSE), i == 2);
+		assert_int_equal(drops(), 0);
+	}
+}
+
+/* Told where it begins: by the timer, born late or of a dead parent, from a foreign parent; not once more below. */
+static void test_cause_is_told_at_its_origin(void **state)
+{
+	struct {
+		uint32_t receiver;
+		bool removes;
+		enum error error;
+		uint64_t from;
+		uint8_t reason, flags;
+		bool is_told;
+	} cases[] = {
+		{CT_RECEIVER_TIMER, true, EXCEEDED, TIMER_CLOSURE, CT_REASON_DEADLINE, 0, true},
+		{CT_RECEIVER_TIMER, true, EXCEEDED, CALLER(WITH_DEADLINE), CT_REASON_DEADLINE, CT_CANCEL_BORN, true},
+		{CT_RECEIVER_CANCEL, false, CANCELED, CALLER(PROPAGATE), CT_REASON_PARENT, CT_CANCEL_BORN, true},
+		{CT_RECEIVER_CANCEL, false, CANCELED, CALLER(WATCHER), CT_REASON_PARENT, 0, true},
+		{CT_RECEIVER_CANCEL, false, CANCELED, CALLER(FOREIGN), CT_REASON_PARENT, 0, true},
+		{CT_RECEIVER_CANCEL, false, EXCEEDED, CALLER(CANCEL), CT_REASON_PARENT, 0, false},
+	};
+	struct go_interface cause = go_error(&world, CT_GO_TYPE_ERROR_TEXT, "why", 3);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct go_cancel_call call = {
+			cases[i].receiver, go_object(&world), cases[i].removes,
+			cases[i].error == EXCEEDED ? go_deadline_exceeded(&world) : go_canceled(&world), cause, cases[i].from};
+		struct ct_event event;
+
+		clear_events();
+		go_cancel(&world, &call);
+		event = only(cases[i].is_told ? CT_EVENT_CANCEL_CAUSE : CT_EVENT_CANCEL);
+		assert_int_equal(event.cancel->reason, cases[i].reason);
+		assert_int_equal(event.header->flags, cases[i].flags);
+		assert_int_equal(event.cancel->path, 0);
+	}
+	assert_int_equal(all_counters(), 0);
+}
+
+/* Profile-guided builds: the closure of WithCancelCause is given the cause; in others' registers is garbage. */
+static void test_cause_of_a_closure(void **state)
+{
+	uint64_t context = go_object(&world);
+	struct go_interface cause = go_error(&world, CT_GO_TYPE_ERROR_TEXT, "why", 3);
+
+	(void)state;
+	world.regs.rax = cause.itab;
+	world.regs.rbx = cause.data;
+	go_cancel_closure(&world, context);
+	expect(EXPLICIT, context);
+	clear_events();
+	go_cancel_closure_with(&world, context, CT_RECEIVER_CANCEL | CT_RECEIVER_TAKES_CAUSE);
+	assert_memory_equal(only(CT_EVENT_CANCEL_CAUSE).cancel_cause->text, "why", 3);
+	world.regs.rax = 0;
+	clear_events();
+	go_cancel_closure_with(&world, context, CT_RECEIVER_CANCEL | CT_RECEIVER_TAKES_CAUSE);
+	expect(EXPLICIT, context);
+	assert_int_equal(all_counters(), 0);
+}
+
+/* Up to 1.19 what stands in the registers of a cause is garbage. */
+static void test_no_cause_before_it_was_there(void **state)
+{
+	uint64_t context = go_object(&world);
+	struct go_interface cause = go_error(&world, CT_GO_TYPE_ERROR_TEXT, "why", 3);
+	struct go_cancel_call call = {CT_RECEIVER_CANCEL, context, true, go_canceled(&world), cause, CLOSURE};
+
+	(void)state;
+	go_world_make_old(&world, 19);
+	go_cancel(&world, &call);
+	expect(EXPLICIT, context);
+	assert_int_equal(all_counters(), 0);
+}
+
 static void test_unreadable_closure(void **state)
 {
 	struct pt_regs regs = world.regs;
@@ -342,6 +511,12 @@ int main(void)
 		cmocka_unit_test_setup(test_closure_stands_for_itself_only, set_up),
 		cmocka_unit_test_setup(test_closures_map_full, set_up),
 		cmocka_unit_test_setup(test_unreadable, set_up),
+		cmocka_unit_test_setup(test_cause_text, set_up),
+		cmocka_unit_test_setup(test_cause_without_text, set_up),
+		cmocka_unit_test_setup(test_no_cause, set_up),
+		cmocka_unit_test_setup(test_cause_is_told_at_its_origin, set_up),
+		cmocka_unit_test_setup(test_cause_of_a_closure, set_up),
+		cmocka_unit_test_setup(test_no_cause_before_it_was_there, set_up),
 		cmocka_unit_test_setup(test_unreadable_closure, set_up),
 		cmocka_unit_test_setup(test_stack_check_and_other_roles, set_up),
 	};

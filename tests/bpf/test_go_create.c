@@ -102,6 +102,39 @@ static void test_old_releases(void **state)
 	assert_int_equal(all_counters(), 0);
 }
 
+/* What the innermost frames are: of the library, up to the program's. @return the flags of a context of this kind. */
+static uint8_t flags_through(const uint64_t *stack, size_t count, uint32_t kind)
+{
+	go_stack(&world, stack, count);
+	return create(go_context(&world, CT_KIND_CANCEL), kind)->header.flags;
+}
+#define FLAGS(kind, ...) \
+	flags_through((const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), kind)
+
+/*
+ * A deadline later than the one above: WithDeadlineCause calls WithCancel, which may be inlined; 1.20 has a function
+ * between them. One that is asked for and made, a plain WithCancel, and a frame of it further up are none.
+ */
+static void test_later_deadlines(void **state)
+{
+	const uint64_t asked = GO_CALLER(CT_CALLER_WITH_DEADLINE) + 0x20, plain = GO_LIBRARY + 0x10;
+
+	(void)state;
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, asked, GO_HANDLER, GO_MAIN), CT_CREATE_ASKED_LATER);
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, asked, GO_HANDLER, GO_MAIN), CT_CREATE_ASKED_LATER);
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, plain, asked, plain, GO_HANDLER, GO_MAIN), CT_CREATE_ASKED_LATER);
+	assert_int_equal(FLAGS(CT_KIND_DEADLINE, asked, GO_HANDLER, GO_MAIN), 0);
+	assert_int_equal(FLAGS(CT_KIND_AFTER_FUNC, plain, GO_HANDLER, GO_MAIN), 0);
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, GO_HANDLER, GO_MAIN), 0);
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, GO_HANDLER, asked, GO_MAIN), 0);
+	// The same path again: its STACK has been told.
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, asked, GO_HANDLER, GO_MAIN), CT_CREATE_ASKED_LATER);
+	assert_int_equal(all_counters(), 0);
+	world.config.take_stacks = 0;
+	go_world_configure(&world);
+	assert_int_equal(FLAGS(CT_KIND_CANCEL, plain, asked, GO_HANDLER, GO_MAIN), 0);
+}
+
 static struct go_interface wrap_times(uint32_t kind, struct go_interface inner, unsigned int times)
 {
 	while (times--)
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test_setup(test_kinds, set_up),
 		cmocka_unit_test_setup(test_parents_that_can_be_cancelled, set_up),
 		cmocka_unit_test_setup(test_old_releases, set_up),
+		cmocka_unit_test_setup(test_later_deadlines, set_up),
 		cmocka_unit_test_setup(test_links_are_walked, set_up),
 		cmocka_unit_test_setup(test_detached_links_leave_a_flag, set_up),
 		cmocka_unit_test_setup(test_deeper_than_the_walk, set_up),

@@ -8,6 +8,8 @@
 
 #include "expect.h"
 
+#include <string.h>
+
 #define STACK	   0x7f0000001000
 #define CALLER	   0x401234
 #define BACKGROUND 0x600010
@@ -17,6 +19,7 @@
 /* enum cctx_kind, and the flag of a root. */
 enum { ROOT = 1, CANCEL, DEADLINE, VALUE, DETACHED, AFTER_FUNC };
 #define IS_TODO 1
+#define ASKED_LATER 2
 
 static struct ct_process_config config;
 
@@ -91,6 +94,68 @@ static void test_create(void **state)
 		assert_int_equal(event->header.flags, 0);
 	}
 	assert_int_equal(all_counters(), 0);
+}
+
+static void test_later_deadline(void **state)
+{
+	(void)state;
+	make(0x1000, 0x2000, CANCEL, ASKED_LATER);
+	assert_int_equal(only(CT_EVENT_CREATE).header->flags, CT_CREATE_ASKED_LATER);
+}
+
+/* A string of words that are mapped; what lies behind is not. */
+static void poke_text(uint64_t at, const char *text)
+{
+	for (size_t i = 0; i <= strlen(text); i += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, text + i, strlen(text) - i < 8 ? strlen(text) - i : 8);
+		shim_poke(at + i, word);
+	}
+}
+
+static struct ct_event cancel_with(uint64_t reason, uint64_t cause, uint8_t type)
+{
+	clear_events();
+	call(c_end, CT_ROLE_C_CANCEL, 0x1000, reason, cause, 0, 0);
+	return only(type);
+}
+
+static void test_causes(void **state)
+{
+	static const char long_text[] = "0123456789012345678901234567890123456789012345678901234567890123456789"
+					"0123456789012345678901234";
+	const struct ct_event_cancel_cause *event;
+
+	(void)state;
+	poke_text(0x5000, "stopped by the operator");
+	event = cancel_with(CT_REASON_EXPLICIT, 0x5000, CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_int_equal(event->context, 0x1000);
+	assert_int_equal(event->path, 1);
+	assert_int_equal(event->reason, CT_REASON_EXPLICIT);
+	assert_int_equal(event->type, 0);
+	assert_int_equal(event->text_bytes, 23);
+	assert_int_equal(event->read_bytes, 23);
+	assert_string_equal(event->text, "stopped by the operator");
+	// As long as there is room for, and one more.
+	poke_text(0x6000, long_text);
+	event = cancel_with(CT_REASON_DEADLINE, 0x6000, CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_int_equal(event->read_bytes, 95);
+	assert_int_equal(event->text_bytes, 95);
+	event = cancel_with(CT_REASON_DEADLINE | BORN, 0x6000 - 8, CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_int_equal(event->header.flags, CT_CANCEL_BORN);
+	assert_int_equal(event->read_bytes, 0);
+	assert_int_equal(counter(CT_COUNTER_READ_CAUSE), 1);
+	shim_poke(0x6000 - 8, UINT64_C(0x6161616161616161));
+	event = cancel_with(CT_REASON_DEADLINE, 0x6000 - 8, CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_int_equal(event->read_bytes, 95);
+	assert_int_equal(event->text_bytes, 96); // it goes on
+	// No cause; and what a parent passes on was told with the parent.
+	assert_int_equal(cancel_with(CT_REASON_EXPLICIT, 0, CT_EVENT_CANCEL).cancel->path, 1);
+	assert_int_equal(cancel_with(CT_REASON_PARENT, 0x5000, CT_EVENT_CANCEL).cancel->path, 0);
+	event = cancel_with(CT_REASON_PARENT | BORN, 0x5000, CT_EVENT_CANCEL_CAUSE).cancel_cause;
+	assert_string_equal(event->text, "stopped by the operator");
+	assert_int_equal(drops(), 0);
 }
 
 static void expect_root(const struct ct_event_create *event, uint8_t kind, uint8_t hops, uint8_t flags)
@@ -438,6 +503,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_create, set_up),
+		cmocka_unit_test_setup(test_later_deadline, set_up),
+		cmocka_unit_test_setup(test_causes, set_up),
 		cmocka_unit_test_setup(test_roots, set_up),
 		cmocka_unit_test_setup(test_links, set_up),
 		cmocka_unit_test_setup(test_long_chains, set_up),

@@ -32,11 +32,22 @@ class Cancel(NamedTuple):
     origin: Optional[str] = None
 
 
+class Deadline(NamedTuple):
+    """A row of `deadlines`: of so many seconds, fired once; so many below had asked for a later one and were cancelled."""
+    asked_s: float
+    below: int
+    go: Place
+    c: Place
+    go_below: Place
+    c_below: Place
+
+
 class Row(NamedTuple):
     listing: str
     is_wrong: bool
     findings: Tuple[Wanted, ...] = ()
     cancels: Tuple[Cancel, ...] = ()
+    deadlines: Tuple[Deadline, ...] = ()
     answers: Optional[dict] = None  # what clients saw, by status
 
 
@@ -76,6 +87,12 @@ ROWS = (
         Cancel("parent", 3, origin="deadline",
                go=Place("main.service.call", "assemble_response.go", "call"),
                c=Place("call_service", "assemble_response.c", "call")),
+    ), deadlines=(
+        Deadline(0.5, 3,
+                 go=Place("main.assembleResponse", "assemble_response.go", "assemble-response"),
+                 c=Place("assemble_response", "assemble_response.c", "assemble-response"),
+                 go_below=Place("main.service.call", "assemble_response.go", "call"),
+                 c_below=Place("call_service", "assemble_response.c", "call")),
     ), answers={"504": 1}),
     Row("todo-in-request", True, (
         Wanted("todo-root", "warning",

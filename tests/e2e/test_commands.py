@@ -281,10 +281,12 @@ def json_contract():
         texts = {ctxtrace("replay", path, "--min-age", "1s", "-f", "json", "--tree")[0] for _ in range(2)}
         check(len(texts) == 1, "two replays differ")
         names = {"schema", "target", "providers", "window", "quality", "contexts", "tasks", "requests", "findings",
-                 "cancels", "undecided", "sites"}
+                 "cancels", "undecided", "sites", "deadlines"}
         check(names <= set(live.json), f"missing: {names - set(live.json)}")
         finding = {"kind", "severity", "confidence", "evidence", "advice", "count", "live", "oldest_s", "rate_per_min",
                    "retained_by", "retained_bytes", "site", "at", "examples", "fingerprint"}
+        cancel = {"site", "reason", "by", "origin", "count", "late", "late_max_s", "cause"}
+        check(all(cancel <= set(row) for row in live["cancels"]), f"a row of cancels: {live['cancels'][:1]}")
         check(finding <= set(live["findings"][0]), f"missing: {finding - set(live['findings'][0])}")
         check(live["window"]["end"] == "duration" and live["target"]["runtime"] == "c", json.dumps(live["window"]))
 

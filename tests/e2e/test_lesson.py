@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, wait_for
 from e2e_go import SOURCES, build
-from e2e_process import Agent, Target
+from e2e_process import RECORDING, Agent, Target, check_replay
 from e2e_report import marked_line, top
 from lesson import ROWS
 
@@ -58,18 +58,31 @@ def expect_cancel(report, language, wanted):
         report.expect(origin == wanted.origin, f"origin is {row['origin']}, not {wanted.origin}")
 
 
+def expect_deadline(report, language, wanted):
+    """The deadline that won, and those asked for below it, which were later and never counted."""
+    place = language.place(wanted)
+    deadlines = [deadline for deadline in report["deadlines"] if is_at(top(deadline), place)]
+    report.expect(len(deadlines) == 1, f"{len(deadlines)} deadlines at {place}: {report['deadlines']}")
+    below = [child for child in deadlines[0]["children"] if is_at(top(child), language.place(wanted, "_below"))]
+    counts = [sum(child[name] for child in below) for name in ("count", "cancelled", "asked_later")]
+    report.expect(counts == [wanted.below] * 3, f"below are {counts} and not all of {wanted.below}: {deadlines[0]}")
+    asked = deadlines[0]["timeout_s"]["max"]
+    report.expect(deadlines[0]["fired"] == 1 and 0 < asked <= wanted.asked_s, f"{deadlines[0]}")
+
+
 def watch(language, row):
     """The report and the truth of a program whose state was reached while it was watched, and stayed."""
     need_bpf()
     command = [language.program(), "-listing", row.listing, *(["-wrong"] if row.is_wrong else [])]
     with Target(command) as target:
-        with Agent(*WATCH, pid=target.pid) as agent:
+        with Agent(*WATCH, "--record", RECORDING, pid=target.pid, relative=True) as agent:
             target.tell("run")
             target.tell("gc")  # what no cancel function holds any more is known only then; C: nothing
             reached = time.monotonic()
             wait_for("findings to be old enough", lambda: time.monotonic() > reached + SETTLED_SECONDS,
                      SETTLED_SECONDS + 60)
             report = agent.stop()
+            check_replay(agent, report)
         truth = target.end()
     check(truth["answers"] == row.answers, f"clients were answered {truth['answers']}, not {row.answers}")
     check((truth["expected"] > 0) == row.is_wrong, f"the program says that {truth['expected']} are to be found")
@@ -85,6 +98,9 @@ def listing(language, row):
     report.expect(not report["undecided"], "a collection has been, and something is undecided")
     for wanted in row.cancels:
         expect_cancel(report, language, wanted)
+    for wanted in row.deadlines:
+        expect_deadline(report, language, wanted)
+    report.expect(len(report["deadlines"]) == len(row.deadlines) or not row.deadlines, f"{report['deadlines']}")
 
 
 for a_language in (GO, C):

@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build, minor
-from e2e_process import Agent, Target, replay
+from e2e_process import RECORDING, Agent, Target, check_replay, replay
 from e2e_report import marked_line
 
 COUNT = 10
@@ -90,15 +90,17 @@ def grpc():
     need_bpf()
     program = build(".", DEFAULT, (), "servers/grpc")
     with Target([program]) as target:
-        with Agent("-d", "8s", "--min-age", "2s", pid=target.pid) as agent:
+        with Agent("-d", "8s", "--min-age", "2s", "--record", RECORDING, pid=target.pid, relative=True) as agent:
             report = agent.finish()
+            check_replay(agent, report)
         report.expect_complete()
         report.expect(report["findings"] == [], "correct calls were accused")
         report.expect(report["requests"]["started"] > 1000, f"requests {report['requests']}")
-        with Agent("--min-age", "2s", pid=target.pid) as agent:
+        with Agent("--min-age", "2s", "--record", RECORDING, pid=target.pid, relative=True) as agent:
             target.tell("100")
             time.sleep(4)
             report = agent.stop()
+            check_replay(agent, report)
         truth = target.end()
     report.expect_complete()
     held = report.expect_finding("outlives-request", "main.(*service).UnaryCall",
@@ -138,9 +140,10 @@ def mixed():
     """What looks like a leak or a misbehaving request and is none: shared flights, pools, jobs, streams, sockets."""
     need_bpf()
     with Target([build(".", DEFAULT, (), "servers/mixed")]) as target:
-        with Agent("-d", "12s", "--min-age", "2s", pid=target.pid) as agent:
+        with Agent("-d", "12s", "--min-age", "2s", "--record", RECORDING, pid=target.pid, relative=True) as agent:
             target.tell("late")
             report = agent.finish()
+            check_replay(agent, report)
         truth = target.end()
     note(f"requests {report['requests']}")
     report.expect_complete()

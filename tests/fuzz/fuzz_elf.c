@@ -56,14 +56,16 @@ static void ask_go(struct ct_binary *binary)
 	struct ct_location at[CT_LOCATIONS_MAX];
 	struct ct_go_version version;
 	struct ct_go_module module;
-	uint64_t start, end;
+	struct ct_function runs[4];
+	uint64_t type;
 	int count;
 
 	ct_binary_go_version(binary, &version);
 	ct_binary_go_module(binary, &module);
-	ct_binary_go_type(binary, "context.cancelCtx", "context.Context", &start);
-	if (ct_binary_go_package_text(binary, "context.", &start, &end) == 0)
-		FUZZ_CHECK(start <= end);
+	ct_binary_go_type(binary, "context.cancelCtx", "context.Context", &type);
+	count = ct_binary_go_package_runs(binary, "context.", runs, 4);
+	for (int i = 0; i < count; i++)
+		FUZZ_CHECK(runs[i].start < runs[i].end);
 	ct_binary_go_is_inlined_outside(binary, "main.small", "context.");
 	if (ct_binary_need_pclntab(binary) != 0)
 		return; // else locating would ask libdw

@@ -125,6 +125,8 @@ static struct ct_event_create pick_create(struct maker *maker)
 		create.deadline_ns = maker->now_ns + stream_below(state, 20 * maker->recipe->step_ns);
 	if (!stream_below(state, 6))
 		create.header.flags |= CT_CREATE_DETACHED;
+	if (create.kind == CT_KIND_CANCEL && !stream_below(state, 6))
+		create.header.flags |= CT_CREATE_ASKED_LATER;
 	return create;
 }
 

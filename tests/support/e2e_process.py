@@ -184,6 +184,14 @@ class Agent(Process):
         return report
 
 
+RECORDING = "recording.ctx"
+
+
+def check_replay(agent, report):
+    """A recording that was made with ("--record", RECORDING) and relative=True gives the same report, byte for byte."""
+    check(replay(os.path.join(agent.directory, RECORDING)) == report.text, "the replay differs")
+
+
 def replay(recording, *arguments, form="json"):
     """The report of a recording, as text."""
     line = [environment("CTXTRACE_BIN"), "replay", recording, "-f", form, *arguments]

@@ -174,6 +174,7 @@ static void print_body(const struct ct_event *event)
 		print_create(event->create);
 		break;
 	case CT_EVENT_CANCEL:
+	case CT_EVENT_CANCEL_CAUSE: // begins as CANCEL does
 		printf(" context=%#" PRIx64 " reason=%s path=%u", (uint64_t)event->cancel->context,
 		       ct_cancel_reason_name(event->cancel->reason), event->cancel->path);
 		break;
@@ -204,7 +205,7 @@ static void print_body(const struct ct_event *event)
 static void count_event(struct tool *tool, const struct ct_event *event)
 {
 	tool->counts[event->header->type]++;
-	if (event->header->type == CT_EVENT_CANCEL) {
+	if (event->header->type == CT_EVENT_CANCEL || event->header->type == CT_EVENT_CANCEL_CAUSE) {
 		tool->ended[event->cancel->reason]++;
 		tool->born += event->header->flags & CT_CANCEL_BORN;
 	}

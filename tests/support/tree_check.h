@@ -79,6 +79,30 @@ static inline const char *tree_check_cycles(const struct ct_tree *tree, uint32_t
 	return peeled == contexts ? NULL : "a context is its own ancestor";
 }
 
+/* Each deadline that fired is counted once, and each context below has a share. */
+static inline const char *tree_check_deadlines(const struct ct_tree *tree)
+{
+	uint64_t untold, fired = 0;
+	size_t count;
+	const struct ct_deadline *const *deadlines = ct_tree_deadlines(tree, &count, &untold);
+
+	for (size_t i = 0; i < count; i++) {
+		fired += deadlines[i]->fired;
+		if (deadlines[i]->born_past > deadlines[i]->fired || deadlines[i]->shortest_ns > deadlines[i]->longest_ns)
+			return "a deadline's figures contradict each other";
+		for (uint32_t k = 0; k < deadlines[i]->children_count; k++) {
+			const struct ct_deadline_child *child = &deadlines[i]->children[k];
+			uint64_t shares = 0;
+
+			for (int share = 0; share < CT_SHARES; share++)
+				shares += child->used[share];
+			if (shares != child->finished + child->cancelled || child->asked_later > shares)
+				return "contexts below a deadline and their shares do not add up";
+		}
+	}
+	return fired == ct_tree_totals(tree)->ended[CT_REASON_DEADLINE] ? NULL : "deadlines that fired do not add up";
+}
+
 static inline void tree_count_sites(const struct ct_tree *tree, struct tree_counts *counts)
 {
 	for (uint32_t i = 0; i < ct_tree_sites(tree); i++) {
@@ -168,5 +192,6 @@ static inline const char *tree_check(const struct ct_tree *tree)
 	if (counts.site_live != totals->live || counts.site_created != totals->created || counts.site_ended != ended)
 		return "the sites do not add up to the totals";
 	wrong = tree_check_measures(tree, &counts);
+	wrong = wrong ? wrong : tree_check_deadlines(tree);
 	return wrong ? wrong : tree_check_losses(tree);
 }

@@ -6,6 +6,8 @@
  *	pairs N    make, cancel and release N contexts
  *	lose N     make N contexts below one that lives on, and drop them without cancel
  *	hold N     make N contexts and keep them
+ *	causes N   end N contexts with each kind of cause
+ *	caused N   as pairs, with a cause
  *	fork       start /bin/true and wait for it
  *	exec       become /bin/sleep
  *	wait N     do nothing for N milliseconds
@@ -67,6 +69,53 @@ __attribute__((noinline)) static void hold(cctx_t *app, uint64_t count)
 		check(cctx_with_cancel(app)); // the parent's list of children keeps the pointer for us
 }
 
+/* The cause of a context is that of what is below. */
+__attribute__((noinline)) static void stop(cctx_t *app, const char *cause)
+{
+	cctx_t *ctx = check(cctx_with_cancel(app)), *child = check(cctx_with_cancel(ctx));
+
+	cctx_cancel(ctx, cause);
+	cctx_unref(child);
+	cctx_unref(ctx);
+}
+
+/* A deadline with a cause, and one asked for below it that comes later. */
+__attribute__((noinline)) static void expire(cctx_t *app)
+{
+	cctx_t *ctx = check(cctx_with_timeout_cause(app, 20 * CCTX_MILLISECOND, "the budget of 20 ms is used"));
+	cctx_t *child = check(cctx_with_timeout(ctx, 3600 * CCTX_SECOND));
+
+	cctx_wait(child, -1);
+	cctx_cancel(child, NULL);
+	cctx_unref(child);
+	cctx_cancel(ctx, NULL);
+	cctx_unref(ctx);
+}
+
+static void causes(cctx_t *app, uint64_t count)
+{
+	char text[201] = "";
+
+	memset(text, 'x', sizeof(text) - 1);
+	for (uint64_t i = 0; i < count; i++) {
+		stop(app, "stopped by the operator");
+		stop(app, NULL);
+		stop(app, text);
+		stop(app, "\x1b[2J\x1b]0;owned\x07\nFAKE no leaks \xff");
+		expire(app);
+	}
+}
+
+__attribute__((noinline)) static void make_caused(cctx_t *app, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		cctx_t *ctx = check(cctx_with_cancel(app));
+
+		cctx_cancel(ctx, "stopped by the operator");
+		cctx_unref(ctx);
+	}
+}
+
 static void wait_milliseconds(cctx_t *app, uint64_t count)
 {
 	cctx_wait(app, (int64_t)count * CCTX_MILLISECOND);
@@ -112,6 +161,8 @@ static const struct {
 	{"pairs", make_pairs},
 	{"lose", lose},
 	{"hold", hold},
+	{"causes", causes},
+	{"caused", make_caused},
 	{"wait", wait_milliseconds},
 	{"exit", leave},
 	{"raise", die},
@@ -151,16 +202,17 @@ static bool read_line(char *line, size_t size, int milliseconds)
 static void tell(const struct cctx_stats *before)
 {
 	struct cctx_stats now;
-	uint64_t created, ended, freed;
+	uint64_t created, freed;
 
 	cctx_stats(&now);
-	created = now.created[CCTX_KIND_CANCEL] - before->created[CCTX_KIND_CANCEL];
-	ended = now.ended_explicit - before->ended_explicit;
+	created = now.created[CCTX_KIND_CANCEL] - before->created[CCTX_KIND_CANCEL] +
+		  now.created[CCTX_KIND_DEADLINE] - before->created[CCTX_KIND_DEADLINE];
 	freed = created - (now.allocated - before->allocated);
-	printf("{\"created\":%" PRIu64 ",\"explicit\":%" PRIu64 ",\"deadline\":0,\"parent\":0,\"cancel_called\":%" PRIu64
-	       ",\"abandoned\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"live\":%" PRIu64 "}\n",
-	       created, ended, now.cancel_called - before->cancel_called, now.abandoned - before->abandoned, freed,
-	       now.live - before->live);
+	printf("{\"created\":%" PRIu64 ",\"explicit\":%" PRIu64 ",\"deadline\":%" PRIu64 ",\"parent\":%" PRIu64
+	       ",\"cancel_called\":%" PRIu64 ",\"abandoned\":%" PRIu64 ",\"freed\":%" PRIu64 ",\"live\":%" PRIu64 "}\n",
+	       created, now.ended_explicit - before->ended_explicit, now.ended_deadline - before->ended_deadline,
+	       now.ended_parent - before->ended_parent, now.cancel_called - before->cancel_called,
+	       now.abandoned - before->abandoned, freed, now.live - before->live);
 	fflush(stdout);
 }
 

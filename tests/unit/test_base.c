@@ -115,6 +115,30 @@ static void durations_have_the_unit_people_use(void **state)
 	}
 }
 
+static void rounded_durations_have_three_digits(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} cases[] = {
+		{0, "0 us"},
+		{499999, "500 us"},
+		{499993000, "500 ms"},
+		{499400000, "499 ms"},
+		{999600000, "1.0 s"},
+		{2 * CT_NSEC_PER_SEC - 40000, "2.0 s"},
+		{UINT64_MAX, "5111111h 06m"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct ct_text text = {0};
+
+		ct_text_add_rounded_duration(&text, cases[i].ns);
+		expect_text(&text, cases[i].text);
+	}
+}
+
 static void sizes_are_powers_of_a_thousand(void **state)
 {
 	static const struct {
@@ -310,6 +334,7 @@ int main(void)
 		cmocka_unit_test(failed_text_stays_as_it_was),
 		cmocka_unit_test(numbers_are_grouped),
 		cmocka_unit_test(durations_have_the_unit_people_use),
+		cmocka_unit_test(rounded_durations_have_three_digits),
 		cmocka_unit_test(sizes_are_powers_of_a_thousand),
 		cmocka_unit_test(utf8_is_judged_strictly),
 		cmocka_unit_test(no_pair_of_bytes_escapes),

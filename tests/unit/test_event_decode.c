@@ -72,6 +72,11 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_create, CREATE, .context = 1, .kind = CT_KIND_CANCEL)
 	case CT_EVENT_CANCEL:
 		SPECIMEN(ct_event_cancel, CANCEL, .context = 1, .reason = CT_REASON_EXPLICIT)
+	case CT_EVENT_CANCEL_CAUSE:
+		SPECIMEN(ct_event_cancel_cause, CANCEL_CAUSE, .context = 1, .reason = CT_REASON_EXPLICIT, .text_bytes = 200,
+			 .read_bytes = CT_CAUSE_TEXT_BYTES)
+	case CT_EVENT_CAUSE:
+		SPECIMEN(ct_event_cause, CAUSE, .context = 1, .strings_bytes = sizeof(goroutine_strings))
 	case CT_EVENT_CANCEL_CALL:
 		SPECIMEN(ct_event_cancel_call, CANCEL_CALL, .context = 1)
 	case CT_EVENT_FREE:
@@ -140,7 +145,7 @@ static struct specimen good(uint8_t type)
 		add(&specimen, target_strings, sizeof(target_strings));
 	if (type == CT_EVENT_PROVIDER || type == CT_EVENT_HOLDER || type == CT_EVENT_ROUTE)
 		add(&specimen, "go", 3);
-	if (type == CT_EVENT_GOROUTINE)
+	if (type == CT_EVENT_GOROUTINE || type == CT_EVENT_CAUSE)
 		add(&specimen, goroutine_strings, sizeof(goroutine_strings));
 	if (type == CT_EVENT_SITE)
 		add(&specimen, site_frames, sizeof(site_frames));
@@ -264,6 +269,7 @@ static void enumerations_have_bounds(void **state)
 	REFUSE(CREATE, ct_event_create, parent_kind, CT_KIND_END);
 	REFUSE(CANCEL, ct_event_cancel, reason, CT_REASON_NONE);
 	REFUSE(CANCEL, ct_event_cancel, reason, CT_REASON_END);
+	REFUSE(CANCEL_CAUSE, ct_event_cancel_cause, reason, CT_REASON_END);
 	REFUSE(TARGET, ct_event_target, runtime, CT_RUNTIME_END);
 	REFUSE(END, ct_event_end, reason, CT_END_REASON_END);
 	REFUSE(END, ct_event_end, reason, UINT32_MAX);
@@ -281,6 +287,8 @@ static void nothing_is_about_context_0(void **state)
 	REFUSE(CREATE, ct_event_create, context, 0);
 	REFUSE(CANCEL, ct_event_cancel, context, 0);
 	REFUSE(CANCEL_CALL, ct_event_cancel_call, context, 0);
+	REFUSE(CANCEL_CAUSE, ct_event_cancel_cause, context, 0);
+	REFUSE(CAUSE, ct_event_cause, context, 0);
 	REFUSE(FREE, ct_event_context, context, 0);
 	REFUSE(ABANDON, ct_event_context, context, 0);
 	REFUSE(REQUEST, ct_event_request, context, 0);
@@ -343,6 +351,12 @@ static void counts_are_not_believed(void **state)
 	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_ZERO | CT_MEMORY_UNREADABLE);
 	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_SWAPPED); // how many?
 	REFUSE(MEMORY, ct_event_memory, header.flags, CT_MEMORY_STOPPED * 2);
+	REFUSE(CANCEL_CAUSE, ct_event_cancel_cause, read_bytes, CT_CAUSE_TEXT_BYTES + 1);
+	REFUSE(CANCEL_CAUSE, ct_event_cancel_cause, text_bytes, CT_CAUSE_TEXT_BYTES - 1); // fewer than were read
+	REFUSE(CANCEL_CAUSE, ct_event_cancel_cause, text_bytes, CT_CAUSE_TEXT_MOST + 1);
+	REFUSE(CAUSE, ct_event_cause, strings_bytes, sizeof(goroutine_strings) - 1);
+	REFUSE(CAUSE, ct_event_cause, strings_bytes, sizeof(goroutine_strings) + 1);
+	REFUSE(CAUSE, ct_event_cause, strings_bytes, UINT32_MAX);
 	REFUSE(FACTS, ct_event_facts, count, 3);
 	REFUSE(FACTS, ct_event_facts, count, UINT32_MAX);
 	refuse(CT_EVENT_SITE, frames + sizeof(site_frames) - 1, "x", 1); // last string does not end

@@ -62,7 +62,10 @@ static void every_type_reads_as_it_is_written(void **state)
 	static const char *const lines[] = {
 		"+0 create context=0xc000123400 parent=0xc000100000 task=7 kind=deadline parent_kind=cancel "
 		"deadline=+500ms path=3 hops=2 flags=detached|watched seq=12 cpu=3\n",
-		"+1s create context=0x1 kind=unknown parent_kind=todo flags=parent_unread\n",
+		"+1s create context=0x1 kind=unknown parent_kind=todo flags=parent_unread|asked_later\n",
+		"+1s cancel_cause context=0x1 reason=deadline path=4 type=0x4a0000 text_address=0x4b0000 text_bytes=120 "
+		"read_bytes=96 flags=born\n",
+		"+0 cause context=0x1 flags=cut type=*main.quotaError text=too\\x20many\n",
 		"+1ms cancel context=0x1 reason=explicit path=9\n",
 		"+1us cancel context=0x1 reason=parent flags=born\n",
 		"+1ns cancel_call context=0x1 path=4\n",
@@ -88,7 +91,7 @@ static void every_type_reads_as_it_is_written(void **state)
 		"+0 tick\n",
 		"+0 gap from=-1s to=+0 lost=18446744073709551615\n",
 		"+0 counters ring_full=1 stack_ring_full=2 paths_full=3 config_missing=4 read_context=5 read_parent=6 "
-		"read_task=7 read_stack=8 read_cancel=9 parent_deep=10 map_update=11 read_goroutine=12\n",
+		"read_task=7 read_stack=8 read_cancel=9 parent_deep=10 map_update=11 read_goroutine=12 read_cause=13\n",
 		"+0 scan_begin scan=1 began=-5ms collections=3 contexts=10 lost=2 read_bytes=4096 flags=complete\n",
 		"+0 observed context=0x1 scan=1 kind=after_func state=undecided retained_by=parent|timer|goroutine "
 		"parent=0x2 parent_kind=foreign deadline=+1s task=3 object_bytes=115 flags=deferred\n",

@@ -37,6 +37,18 @@ static void write_story(struct ct_text *text)
 		if (i % 2)
 			ct_text_addf(text, "+0 task_end task=%u\n", 100 + i);
 	}
+	// More causes and deadlines than the first tables hold; each deadline fires with some below it.
+	for (unsigned int i = 0; i < CONTEXTS; i++) {
+		ct_text_addf(text, "+0 create context=0x20000 kind=deadline parent_kind=background path=%u deadline=+10ms\n",
+			     2 + i);
+		for (unsigned int k = 0; k < 10; k++)
+			ct_text_addf(text, "+0 create context=0x%x parent=0x20000 kind=cancel parent_kind=cancel path=%u\n",
+				     0x20100 + 16 * k, 2 + k);
+		for (unsigned int k = 0; k < 9; k++)
+			ct_text_addf(text, "+1ms cancel context=0x%x reason=explicit path=3\n", 0x20100 + 16 * k);
+		ct_text_addf(text, "+1ms cause context=0x20000 type=t text=number%u\n", i);
+		ct_text_add(text, "+0 cancel context=0x20000 reason=deadline\n+0 cancel context=0x20190 reason=parent\n");
+	}
 	ct_text_add(text, "+0 abandon context=0x7000\n+0 request context=0x7010 task=5\n"
 			  "+0 request context=0x1000\n+0 free context=0x2010\n+0 cancel_call context=0x2020\n"
 			  "+0 cancel context=0x7770 reason=deadline\n+0 gap from=-1ms to=+0 lost=1\n"
@@ -91,6 +103,21 @@ static void describe_explained(struct ct_text *text, const struct ct_tree *tree)
 				     held[i].chains[j].count, held[i].chains[j].hops[0].name);
 }
 
+static void describe_deadlines(struct ct_text *text, const struct ct_tree *tree)
+{
+	size_t count;
+	uint64_t untold;
+	const struct ct_deadline *const *deadlines = ct_tree_deadlines(tree, &count, &untold);
+
+	for (size_t i = 0; i < count; i++) {
+		ct_text_addf(text, "\n%u %" PRIu64 " %" PRIu64, deadlines[i]->site, deadlines[i]->fired,
+			     deadlines[i]->untold + untold);
+		for (uint32_t k = 0; k < deadlines[i]->children_count; k++)
+			ct_text_addf(text, " %u:%d", deadlines[i]->children[k].site,
+				     ct_deadline_child_used(&deadlines[i]->children[k], 0.5));
+	}
+}
+
 /* Everything that can be seen of a tree, as text. */
 static void describe(struct ct_text *text, const struct ct_tree *tree)
 {
@@ -115,9 +142,13 @@ static void describe(struct ct_text *text, const struct ct_tree *tree)
 		ct_text_addf(text, "\n%u: %u %u %" PRIu64 " %" PRIu64, i, site->path, site->frames, site->created,
 			     site->live);
 	}
-	for (size_t i = 0; i < count; i++)
-		ct_text_addf(text, "\n%u %u %u %" PRIu64, groups[i].site, groups[i].by, groups[i].reason,
-			     groups[i].count);
+	for (size_t i = 0; i < count; i++) {
+		const struct ct_cause *cause = ct_tree_cause(tree, groups[i].causes[0].cause);
+
+		ct_text_addf(text, "\n%u %u %u %" PRIu64 " %s %" PRIu64, groups[i].site, groups[i].by, groups[i].reason,
+			     groups[i].count, cause ? cause->text : "", groups[i].other_causes);
+	}
+	describe_deadlines(text, tree);
 	describe_explained(text, tree);
 	assert_false(text->failed);
 }

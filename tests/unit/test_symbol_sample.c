@@ -71,7 +71,7 @@ static void check_version(struct opened *opened)
 static void check_functions(struct opened *opened)
 {
 	struct ct_function function;
-	uint64_t start, end;
+	struct ct_function runs[2];
 
 	assert_int_equal(ct_binary_find(opened->binary, "context.WithCancel", &function, 1), 1);
 	assert_int_equal(function.start, CT_SAMPLE_WITHCANCEL);
@@ -82,10 +82,10 @@ static void check_functions(struct opened *opened)
 	assert_string_equal(function.name, "main.outer");
 	assert_int_equal(ct_binary_function_at(opened->binary, CT_SAMPLE_ETEXT, &function), -ENOENT);
 	assert_int_equal(ct_binary_function_at(opened->binary, CT_SAMPLE_TEXT - 1, &function), -ENOENT);
-	assert_int_equal(ct_binary_go_package_text(opened->binary, "context.", &start, &end), 0);
-	assert_int_equal(start, CT_SAMPLE_WITHCANCEL);
-	assert_int_equal(end, CT_SAMPLE_ETEXT);
-	assert_int_equal(ct_binary_go_package_text(opened->binary, "net/http.", &start, &end), -ENOENT);
+	assert_int_equal(ct_binary_go_package_runs(opened->binary, "context.", runs, 2), 1);
+	assert_int_equal(runs[0].start, CT_SAMPLE_WITHCANCEL);
+	assert_int_equal(runs[0].end, CT_SAMPLE_ETEXT);
+	assert_int_equal(ct_binary_go_package_runs(opened->binary, "net/http.", runs, 2), 0);
 }
 
 static void expect_location(const struct ct_location *got, const char *function, const char *file, uint32_t line,

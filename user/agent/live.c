@@ -6,6 +6,7 @@
 #include "agent/privileges.h"
 #include "base/text.h"
 #include "provider/attach.h"
+#include "provider/causes.h"
 #include "provider/context_library.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
@@ -277,6 +278,9 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 	rc = ct_process_symbols_new(live->target, &live->symbols, reterr);
 	if (!rc)
 		ct_process_symbols_choose(live->symbols, live->options->request_sites, live->options->request_sites_count);
+	live->causes = ct_causes_new(live->target);
+	if (!rc && !live->causes)
+		rc = ct_error_set(reterr, -ENOMEM, "no memory for causes");
 	if (!rc)
 		prepare_goroutines(live);
 	if (!rc)
@@ -316,6 +320,7 @@ void ct_live_done(struct ct_live *live)
 	ct_scanner_done(&live->scanner);
 	ct_goroutines_done(&live->goroutines);
 	ct_process_symbols_free(live->symbols);
+	ct_causes_free(live->causes);
 	for (size_t i = 0; i < live->plans_count; i++)
 		ct_plan_done(&live->plans[i]);
 	ct_target_free(live->target);

@@ -27,6 +27,7 @@ struct ct_live {
 	struct ct_attach *attach;
 	struct ct_source *source;
 	struct ct_process_symbols *symbols;
+	struct ct_causes *causes;
 	struct ct_scanner scanner;
 	struct ct_goroutines goroutines;
 	struct ct_status status;

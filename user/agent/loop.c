@@ -7,6 +7,7 @@
 #include "agent/live.h"
 #include "agent/signals.h"
 #include "agent/threads.h"
+#include "provider/causes.h"
 #include "provider/process_symbols.h"
 #include "provider/target.h"
 #include "source/source_live.h"
@@ -58,7 +59,22 @@ static int take_start(struct ct_live *live, const struct ct_event *event)
 	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .task_start = &start, .bytes = sizeof(start) });
 }
 
-/* A raw call path becomes names here, so that recordings need no ELF file; everything else goes on as it is. */
+/* The cause in words, then the end itself. */
+static int take_cause(struct ct_live *live, const struct ct_event_cancel_cause *raw)
+{
+	struct ct_event_cancel cancel;
+	struct ct_cause_block block;
+	struct ct_event cause;
+	int rc = ct_causes_name(live->causes, raw, &block, &cause);
+
+	if (!rc && ct_pipeline_push(live->pipeline, &cause))
+		return -ENOMEM;
+	memcpy(&cancel, raw, sizeof(cancel)); // begins as CANCEL does
+	cancel.header.type = CT_EVENT_CANCEL;
+	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .cancel = &cancel, .bytes = sizeof(cancel) });
+}
+
+/* Raw paths and causes become words here, so that recordings need no ELF file; everything else goes on as it is. */
 static int take(void *opaque, const struct ct_event *event)
 {
 	struct ct_live *live = opaque;
@@ -71,8 +87,12 @@ static int take(void *opaque, const struct ct_event *event)
 		rc = ct_process_symbols_site(live->symbols, event->stack, buffer, sizeof(buffer), &site);
 		return rc < 0 ? 0 : ct_pipeline_push(live->pipeline, &site); // without names: the unknown site
 	case CT_EVENT_CANCEL:
+	case CT_EVENT_CANCEL_CAUSE:
+	case CT_EVENT_CANCEL_CALL:
 		if (live->options->why)
 			ct_status_clear(&live->status); // the line that is about to be printed stands alone
+		if (event->header->type == CT_EVENT_CANCEL_CAUSE)
+			return take_cause(live, event->cancel_cause);
 		break;
 	case CT_EVENT_TASK_START:
 		return take_start(live, event);

@@ -89,8 +89,8 @@ int ct_pipeline_push(void *opaque, const struct ct_event *event)
 	int rc;
 
 	ct_pipeline_keep(pipeline, event);
-	if (pipeline->options->why && event->header->type == CT_EVENT_CANCEL)
-		ct_why_print(pipeline->tree, event->cancel, pipeline->options->why);
+	if (pipeline->options->why)
+		ct_why_print(pipeline->tree, event, pipeline->options->why);
 	if (pipeline->ended)
 		ct_ended_list_note(pipeline->ended, event);
 	if (pipeline->ended_tasks)

@@ -108,6 +108,15 @@ void ct_text_add_duration(struct ct_text *text, uint64_t duration_ns)
 		ct_text_addf(text, "%" PRIu64 "h %02" PRIu64 "m", whole / 3600, whole / 60 % 60);
 }
 
+void ct_text_add_rounded_duration(struct ct_text *text, uint64_t duration_ns)
+{
+	uint64_t unit = 1;
+
+	while (duration_ns / unit >= 1000)
+		unit *= 10;
+	ct_text_add_duration(text, duration_ns / unit * unit + (duration_ns % unit >= (unit + 1) / 2 ? unit : 0));
+}
+
 void ct_text_add_bytes(struct ct_text *text, uint64_t bytes)
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB" };

@@ -45,6 +45,9 @@ void ct_text_add_grouped(struct ct_text *text, uint64_t number);
 /** Append a duration for people: "850 ms", "29.8 s", "4m 12s", "3h 05m". */
 void ct_text_add_duration(struct ct_text *text, uint64_t duration_ns);
 
+/** As ct_text_add_duration(), of the nearest that has three digits: what a timer was set to, 499.99 ms later, is 500 ms. */
+void ct_text_add_rounded_duration(struct ct_text *text, uint64_t duration_ns);
+
 /** Append a size for people: "138 B", "138 kB", "1.2 GB" (powers of 1000). */
 void ct_text_add_bytes(struct ct_text *text, uint64_t bytes);
 

@@ -46,10 +46,15 @@ cctx_t *cctx_todo(void)
 	return &cctx_todo_;
 }
 
-static void announce(const struct cctx *ctx, int64_t own_deadline_ns)
+static void announce_with(const struct cctx *ctx, int64_t own_deadline_ns, uint64_t flags)
 {
 	cctx_count(CCTX_COUNT_CREATED + (unsigned int)ctx->kind);
-	cctx_create_(cctx_id(ctx), cctx_id(ctx->parent), (uint64_t)ctx->kind, (uint64_t)own_deadline_ns, 0);
+	cctx_create_(cctx_id(ctx), cctx_id(ctx->parent), (uint64_t)ctx->kind, (uint64_t)own_deadline_ns, flags);
+}
+
+static void announce(const struct cctx *ctx, int64_t own_deadline_ns)
+{
+	announce_with(ctx, own_deadline_ns, 0);
 }
 
 // A context that has something to end, not in any list yet.
@@ -105,20 +110,25 @@ static bool attach(struct cctx *ctx)
 	return true;
 }
 
-cctx_t *cctx_with_cancel(cctx_t *parent)
-{
-	return cctx_with_cancel_cause(parent, NULL);
-}
-
-cctx_t *cctx_with_cancel_cause(cctx_t *parent, const char *cause)
+static cctx_t *make_cancel(cctx_t *parent, const char *cause, uint64_t flags)
 {
 	struct cctx *ctx = new_scope(CCTX_KIND_CANCEL, parent, cause);
 
 	if (!ctx)
 		return NULL;
-	announce(ctx, 0);
+	announce_with(ctx, 0, flags);
 	attach(ctx);
 	return ctx;
+}
+
+cctx_t *cctx_with_cancel(cctx_t *parent)
+{
+	return make_cancel(parent, NULL, 0);
+}
+
+cctx_t *cctx_with_cancel_cause(cctx_t *parent, const char *cause)
+{
+	return make_cancel(parent, cause, 0);
 }
 
 cctx_t *cctx_with_deadline(cctx_t *parent, int64_t deadline_ns)
@@ -132,7 +142,7 @@ cctx_t *cctx_with_deadline_cause(cctx_t *parent, int64_t deadline_ns, const char
 	int err;
 
 	if (parent && parent->deadline_ns && parent->deadline_ns < deadline_ns)
-		return cctx_with_cancel(parent);
+		return make_cancel(parent, NULL, CCTX_CREATE_ASKED_LATER);
 	err = cctx_timers_start();
 	if (err) {
 		errno = err;

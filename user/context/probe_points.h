@@ -20,6 +20,9 @@
 /** Flag of cctx_create_() for the root cctx_todo(). */
 #define CCTX_CREATE_TODO 1
 
+/** Flag of cctx_create_(): a deadline was asked for, but one above is earlier. The kind is CCTX_KIND_CANCEL then. */
+#define CCTX_CREATE_ASKED_LATER 2
+
 /** A context was made and is in no list yet. `parent`: as the program gave it. `deadline_ns`: of its own timer or 0. */
 CCTX_API void cctx_create_(uint64_t id, uint64_t parent, uint64_t kind, uint64_t deadline_ns, uint64_t flags);
 

@@ -56,6 +56,19 @@ static bool check_cancel(const struct ct_event *event)
 	       event->cancel->reason < CT_REASON_END;
 }
 
+static bool check_cancel_cause(const struct ct_event *event)
+{
+	const struct ct_event_cancel_cause *cause = event->cancel_cause;
+
+	return check_cancel(event) && cause->read_bytes <= sizeof(cause->text) &&
+	       cause->read_bytes <= cause->text_bytes && cause->text_bytes <= CT_CAUSE_TEXT_MOST;
+}
+
+static bool check_cause(const struct ct_event *event)
+{
+	return event->cause->context && check_strings(event, sizeof(*event->cause), event->cause->strings_bytes, 2);
+}
+
 static bool check_cancel_call(const struct ct_event *event)
 {
 	return event->cancel_call->context;
@@ -185,6 +198,8 @@ static bool check_facts(const struct ct_event *event)
 static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = check_create,
 	[CT_EVENT_CANCEL] = check_cancel,
+	[CT_EVENT_CANCEL_CAUSE] = check_cancel_cause,
+	[CT_EVENT_CAUSE] = check_cause,
 	[CT_EVENT_CANCEL_CALL] = check_cancel_call,
 	[CT_EVENT_FREE] = check_context,
 	[CT_EVENT_ABANDON] = check_context,

@@ -42,6 +42,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_EXEC] = "exec",
 	[CT_EVENT_EXIT] = "exit",
 	[CT_EVENT_TASK_JOIN] = "task_join",
+	[CT_EVENT_CANCEL_CAUSE] = "cancel_cause",
 	[CT_EVENT_TARGET] = "target",
 	[CT_EVENT_PROVIDER] = "provider",
 	[CT_EVENT_SITE] = "site",
@@ -60,6 +61,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_RULES] = "rules",
 	[CT_EVENT_ROUTE] = "route",
 	[CT_EVENT_TASK_SEEN] = "task_seen",
+	[CT_EVENT_CAUSE] = "cause",
 };
 
 static const struct {

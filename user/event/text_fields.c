@@ -22,8 +22,9 @@ static const char *const runtimes[] = { "c", "go", NULL };
 static const char *const ends[] = { "duration", "signal", "target-exit", NULL };
 static const char *const retained[] = { "parent", "timer", "goroutine", NULL };
 
-static const char *const create_flags[] = { "detached", "parent_unread", "watched", NULL };
+static const char *const create_flags[] = { "detached", "parent_unread", "watched", "asked_later", NULL };
 static const char *const cancel_flags[] = { "born", NULL };
+static const char *const cause_flags[] = { "cut", NULL };
 static const char *const task_flags[] = { "thread", "spawned", "detached", "library", "system", NULL };
 static const char *const task_end_flags[] = { "thread", NULL };
 static const char *const request_flags[] = { "end", "hijacked", "stream", NULL };
@@ -64,6 +65,25 @@ static const struct ct_field cancel[] = {
 	FIELD(ct_event_cancel, reason, "reason", NAME, ct_reason_names),
 	FIELD(ct_event_cancel, path, "path", COUNT, NULL),
 	FLAGS(cancel_flags),
+	LAST,
+};
+
+/* Raw bytes of a text are not for text; CAUSE has them. */
+static const struct ct_field cancel_cause[] = {
+	FIELD(ct_event_cancel_cause, context, "context", HEX, NULL),
+	FIELD(ct_event_cancel_cause, reason, "reason", NAME, ct_reason_names),
+	FIELD(ct_event_cancel_cause, path, "path", COUNT, NULL),
+	FIELD(ct_event_cancel_cause, type, "type", HEX, NULL),
+	FIELD(ct_event_cancel_cause, text_address, "text_address", HEX, NULL),
+	FIELD(ct_event_cancel_cause, text_bytes, "text_bytes", COUNT, NULL),
+	FIELD(ct_event_cancel_cause, read_bytes, "read_bytes", COUNT, NULL),
+	FLAGS(cancel_flags),
+	LAST,
+};
+
+static const struct ct_field cause[] = {
+	FIELD(ct_event_cause, context, "context", HEX, NULL),
+	FLAGS(cause_flags),
 	LAST,
 };
 
@@ -254,12 +274,18 @@ static const struct ct_field facts[] = {
 
 static const char *const target_strings[] = { "exe", "version", "build_id", NULL };
 static const char *const provider_strings[] = { "name", NULL };
+static const char *const cause_strings[] = { "type", "text", NULL };
 
 #define LAYOUT(owner, list) .bytes = sizeof(struct owner), .fields = (list)
 
 const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = { LAYOUT(ct_event_create, create) },
 	[CT_EVENT_CANCEL] = { LAYOUT(ct_event_cancel, cancel) },
+	[CT_EVENT_CANCEL_CAUSE] = { LAYOUT(ct_event_cancel_cause, cancel_cause) },
+	[CT_EVENT_CAUSE] = { LAYOUT(ct_event_cause, cause),
+			     .tail = CT_TAIL_STRINGS,
+			     .tail_names = cause_strings,
+			     .tail_bytes = FIELD(ct_event_cause, strings_bytes, "", COUNT, NULL) },
 	[CT_EVENT_CANCEL_CALL] = { LAYOUT(ct_event_cancel_call, cancel_call) },
 	[CT_EVENT_FREE] = { LAYOUT(ct_event_context, context) },
 	[CT_EVENT_ABANDON] = { LAYOUT(ct_event_context, context) },

@@ -29,8 +29,15 @@ static const struct {
 	{"context.todoCtx", CT_KIND_TODO, {"context.Context"}},
 	{"context.emptyCtx", CT_KIND_BACKGROUND, {"context.Context"}}, // up to 1.20 TODO too: the pointer tells
 	{"context.deadlineExceededError", CT_GO_TYPE_DEADLINE_EXCEEDED, {"error"}},
+	{"errors.errorString", CT_GO_TYPE_ERROR_TEXT, {"error"}},
+	{"fmt.wrapError", CT_GO_TYPE_ERROR_TEXT, {"error"}},
+	{"fmt.wrapErrors", CT_GO_TYPE_ERROR_TEXT, {"error"}},
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
+_Static_assert(TYPES <= CT_GO_TYPES_MAX, "room for all");
+
+#define PACKAGE "context."
+#define PACKAGE_LENGTH (sizeof(PACKAGE) - 1)
 
 static const struct {
 	enum ct_go_caller caller;
@@ -67,13 +74,17 @@ static int note_method(void *opaque, const struct ct_function *function)
 	struct linked *linked = opaque;
 	const char *name = function->name;
 
-	if (strncmp(name, "context.", 8))
+	if (strncmp(name, PACKAGE, PACKAGE_LENGTH) != 0)
 		return 0;
-	name += 8 + (name[8] == '(' && name[9] == '*' ? 2 : 0);
+	name += PACKAGE_LENGTH;
+	name += name[0] == '(' && name[1] == '*' ? 2 : 0;
 	for (size_t i = 0; i < TYPES; i++) {
-		const char *type = types[i].type + 8;
-		size_t length = strlen(type);
+		const char *type = types[i].type + PACKAGE_LENGTH;
+		size_t length;
 
+		if (strncmp(types[i].type, PACKAGE, PACKAGE_LENGTH) != 0)
+			continue;
+		length = strlen(type);
 		if (!strncmp(name, type, length) && (name[length] == '.' || name[length] == ')'))
 			linked->types |= UINT32_C(1) << i;
 	}
@@ -190,11 +201,20 @@ static void set_offsets(const struct ct_go_version *version, const struct ct_go_
 	config->cancel_has_cause = version->minor >= MINOR_CAUSE;
 }
 
+static void set_library(struct ct_binary *binary, uint64_t bias, struct ct_process_config *config)
+{
+	struct ct_function runs[CT_LIBRARY_RANGES_MAX];
+	int count = ct_binary_go_package_runs(binary, PACKAGE, runs, CT_LIBRARY_RANGES_MAX);
+
+	for (int i = 0; i < count; i++)
+		config->library[i] = (struct ct_range){runs[i].start + bias, runs[i].end + bias};
+}
+
 int ct_go_configure(struct ct_target *target, struct ct_process_config *config, struct ct_plan *plan)
 {
 	struct ct_binary *binary = ct_target_binary(target);
 	const struct ct_go_version *version = ct_target_go_version(target);
-	uint64_t bias = ct_target_load_bias(target), start, end;
+	uint64_t bias = ct_target_load_bias(target);
 	struct ct_go_layout layout;
 	int rc = ct_go_layout_find(version->minor, &layout);
 
@@ -210,7 +230,6 @@ int ct_go_configure(struct ct_target *target, struct ct_process_config *config, 
 		return rc;
 	set_callers(binary, version, bias, &config->go);
 	set_offsets(version, &layout, &config->go);
-	if (!ct_binary_go_package_text(binary, "context.", &start, &end))
-		config->library[0] = (struct ct_range){start + bias, end + bias};
+	set_library(binary, bias, config);
 	return 0;
 }

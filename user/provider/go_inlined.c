@@ -34,6 +34,12 @@ bool ct_go_is_cancel_function(const char *name)
 	return false;
 }
 
+/* The closure of WithCancelCause: its argument is the cause. */
+static bool takes_cause(const char *name)
+{
+	return strstr(name, "WithCancelCause.func") != NULL;
+}
+
 /* A cancel method that contains another one is probed itself. */
 static bool is_probed(const char *name)
 {
@@ -44,6 +50,7 @@ static bool is_probed(const char *name)
 static int visit(void *opaque, const struct ct_function *into)
 {
 	struct walk *walk = opaque;
+	uint32_t argument = walk->receiver | (takes_cause(into->name) ? CT_RECEIVER_TAKES_CAUSE : 0);
 
 	if (is_probed(into->name))
 		return 0;
@@ -51,7 +58,7 @@ static int visit(void *opaque, const struct ct_function *into)
 		return ct_plan_refuse(walk->plan, into->name,
 				      "a cancel method is inlined here: ends are seen in memory only");
 	return ct_plan_function(walk->plan, walk->binary, into->name, into, ct_probe_point_go,
-				CT_COOKIE(CT_ROLE_GO_CANCEL_CLOSURE, walk->receiver), true);
+				CT_COOKIE(CT_ROLE_GO_CANCEL_CLOSURE, argument), true);
 }
 
 int ct_go_plan_inlined(struct ct_binary *binary, struct ct_plan *plan)

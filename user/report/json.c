@@ -123,6 +123,7 @@ static int write_json(const struct ct_snapshot *snapshot, struct ct_text *text)
 	if (snapshot->baseline)
 		ct_json_baseline(&json, snapshot->baseline);
 	ct_json_cancels(&json, snapshot);
+	ct_json_deadlines(&json, snapshot);
 	rc = ct_json_sites(&json, snapshot);
 	if (!rc)
 		rc = ct_json_census(&json, snapshot);

@@ -17,8 +17,14 @@ void ct_json_findings(struct ct_json *json, const struct ct_snapshot *snapshot);
 /** `baseline`: how many findings it knows, and its entries that were not seen. */
 void ct_json_baseline(struct ct_json *json, const struct ct_baseline *baseline);
 
-/** `cancels`: who cancelled what. */
+/** An object with the frames of a site; none for the unknown one. */
+void ct_json_site(struct ct_json *json, const char *key, const struct ct_snapshot *snapshot, uint32_t index);
+
+/** `cancels`: who cancelled what, and why. */
 void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot);
+
+/** `deadlines` and `deadlines_untold`: those that fired, and what used their time. */
+void ct_json_deadlines(struct ct_json *json, const struct ct_snapshot *snapshot);
 
 /** `sites`. @return 0 or -ENOMEM. */
 int ct_json_sites(struct ct_json *json, const struct ct_snapshot *snapshot);

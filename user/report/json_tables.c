@@ -6,41 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void write_site_object(struct ct_json *json, const char *key, const struct ct_snapshot *snapshot, uint32_t index)
-{
-	ct_json_open(json, key, '{');
-	ct_json_frames(json, index == CT_SITE_UNKNOWN ? NULL : ct_tree_site(snapshot->tree, index));
-	ct_json_close(json, '}');
-}
-
-void ct_json_cancels(struct ct_json *json, const struct ct_snapshot *snapshot)
-{
-	size_t count;
-	const struct ct_cancel_group *groups = ct_tree_cancels(snapshot->tree, &count);
-
-	ct_json_open(json, "cancels", '[');
-	for (size_t i = 0; i < count; i++) {
-		const struct ct_cancel_group *group = &groups[i];
-
-		ct_json_open(json, NULL, '{');
-		write_site_object(json, "site", snapshot, group->site);
-		ct_json_string(json, "reason", ct_cancel_reason_name(group->reason));
-		write_site_object(json, "by", snapshot, group->by);
-		if (group->origin_site == CT_INDEX_NONE) {
-			ct_json_null(json, "origin");
-		} else {
-			ct_json_open(json, "origin", '{');
-			write_site_object(json, "site", snapshot, group->origin_site);
-			ct_json_string(json, "reason", ct_cancel_reason_name(group->origin_reason));
-			ct_json_close(json, '}');
-		}
-		ct_json_number(json, "count", group->count);
-		ct_json_number(json, "late", group->late);
-		ct_json_close(json, '}');
-	}
-	ct_json_close(json, ']');
-}
-
 static void write_durations(struct ct_json *json, const char *key, const struct ct_histogram *durations)
 {
 	static const struct {
@@ -76,6 +41,7 @@ static void write_site(struct ct_json *json, const struct ct_site *site)
 	ct_json_close(json, '}');
 	ct_json_number(json, "cancel_called", site->cancel_called);
 	ct_json_number(json, "live", site->live);
+	ct_json_number(json, "asked_later", site->asked_later);
 	write_durations(json, "lifetime_s", &site->lifetime);
 	if (site->deadline_used.max_ns)
 		write_durations(json, "deadline_used_ratio", &site->deadline_used);
@@ -154,7 +120,7 @@ static void open_node(struct ct_json *json, const struct ct_snapshot *snapshot, 
 		ct_json_seconds(json, "deadline_in_s", context->deadline_ns - snapshot->now_ns);
 	else
 		ct_json_null(json, "deadline_in_s");
-	write_site_object(json, "site", snapshot, context->site);
+	ct_json_site(json, "site", snapshot, context->site);
 	ct_json_id(json, "task", context->task);
 	write_memory(json, snapshot, context, has_ended);
 	ct_json_open(json, "children", '[');

@@ -7,6 +7,7 @@
 #include "report/summary.h"
 #include "report/text_baseline.h"
 #include "report/text_census.h"
+#include "report/text_deadlines.h"
 #include "report/text_finding.h"
 #include "report/text_tree.h"
 #include "report/text_verdict.h"
@@ -15,7 +16,6 @@
 #include <string.h>
 
 #define COUNTS_COLUMN 10
-#define DEADLINES_MAX 3
 
 /* " none lost: complete" */
 static void add_quality(const struct ct_snapshot *snapshot, struct ct_text *part)
@@ -151,48 +151,6 @@ static void add_contexts(const struct ct_snapshot *snapshot, struct ct_text *tex
 	ct_text_add(text, "\n");
 }
 
-/* The sites with the most deadlines that fired, the most frequent first. */
-static void find_deadlines(const struct ct_tree *tree, const struct ct_cancel_group *top[DEADLINES_MAX])
-{
-	size_t count;
-	const struct ct_cancel_group *groups = ct_tree_cancels(tree, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		size_t at = DEADLINES_MAX;
-
-		if (groups[i].reason != CT_REASON_DEADLINE)
-			continue;
-		while (at && (!top[at - 1] || groups[i].count > top[at - 1]->count))
-			at--;
-		for (size_t last = DEADLINES_MAX - 1; at < DEADLINES_MAX && last > at; last--)
-			top[last] = top[last - 1];
-		if (at < DEADLINES_MAX)
-			top[at] = &groups[i];
-	}
-}
-
-static void add_deadlines(const struct ct_snapshot *snapshot, struct ct_text *text)
-{
-	uint64_t total = ct_tree_totals(snapshot->tree)->ended[CT_REASON_DEADLINE];
-	const struct ct_cancel_group *top[DEADLINES_MAX] = { NULL };
-
-	if (!total)
-		return;
-	ct_text_add(text, "\nwhy the ");
-	ct_text_add_grouped(text, total);
-	ct_text_add(text, total == 1 ? " deadline:\n" : " deadlines:\n");
-	find_deadlines(snapshot->tree, top);
-	for (size_t i = 0; i < DEADLINES_MAX && top[i]; i++) {
-		struct ct_text label = { 0 };
-
-		ct_text_add_grouped(&label, top[i]->count);
-		ct_text_add(&label, " at ");
-		text->failed |= label.failed;
-		ct_text_add_frames(text, label.data ? label.data : "", ct_text_site(snapshot, top[i]->site), 1);
-		ct_text_done(&label);
-	}
-}
-
 static void add_undecided(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
 	const struct ct_findings *findings = snapshot->findings;
@@ -224,8 +182,7 @@ static int write_text(const struct ct_snapshot *snapshot, struct ct_text *text)
 	ct_text_add_baseline(snapshot, text);
 	ct_text_add_verdict(snapshot, text);
 	rc = ct_text_add_census(snapshot, text);
-	if (snapshot->findings->count || snapshot->findings->undecided_count)
-		add_deadlines(snapshot, text);
+	ct_text_add_deadlines(snapshot, text);
 	if (!rc)
 		rc = ct_text_add_explain(snapshot, text);
 	if (!rc && snapshot->with_tree)

@@ -16,6 +16,9 @@
 /** Add a finding: headline, where it was made, where it is now, evidence, advice. */
 void ct_text_add_finding(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text);
 
+/** Add the rest of a line: "main.(*Client).Call    client.go:41". */
+void ct_text_add_frame(struct ct_text *text, const struct ct_frame *frame);
+
 /** Add the first frames of a site below each other, the label in front of the first; NULL: says that nobody saw it. */
 void ct_text_add_frames(struct ct_text *text, const char *label, const struct ct_site *site, int most);
 

@@ -98,9 +98,12 @@ int ct_binary_function_at(struct ct_binary *binary, uint64_t address, struct ct_
  */
 int ct_binary_locate(struct ct_binary *binary, uint64_t address, struct ct_location *ret, size_t room);
 
-/** Address range of a Go package's text ("context."): lowest start and highest end of its functions. @return 0/-ENOENT.
+/**
+ * Where a Go package's functions stand next to each other, the longest first, at most `room`. Closures of it that were
+ * inlined into another package's code stand there, and what lies between is not of this package.
+ * @return how many, or negative errno.
  */
-int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end);
+int ct_binary_go_package_runs(struct ct_binary *binary, const char *prefix, struct ct_function *ret, size_t room);
 
 /**
  * Is a function of this exact name inlined into any function whose name does not begin with `package_prefix`?
@@ -139,6 +142,15 @@ int ct_binary_go_module(struct ct_binary *binary, struct ct_go_module *ret_modul
  * @return 0 or -ENOENT (then it must be learned from memory).
  */
 int ct_binary_go_type(struct ct_binary *binary, const char *type, const char *interface, uint64_t *ret_address);
+
+/**
+ * Name of the type whose descriptor is at `address`, as the source would write it: "*main.quotaError". Cut to `room`.
+ * @return 0 or -ENOENT (no descriptor of the file's, or made at run time).
+ */
+int ct_binary_go_type_name(struct ct_binary *binary, uint64_t address, char *buffer, size_t room);
+
+/** Bytes of a Go program that never change: none of its variables. @return 0 or -ENOENT. */
+int ct_binary_go_constant(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes);
 
 /** Bytes of the file's image at an address as linked (relocations of PIE applied). @return 0 or -EFAULT. */
 int ct_binary_read(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes);

@@ -16,11 +16,33 @@ struct ct_inline_trees ct_binary_inline_trees(struct ct_binary *binary)
 	return (struct ct_inline_trees){binary->tables.module.gofunc, read_image, &binary->image};
 }
 
-int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint64_t *ret_start, uint64_t *ret_end)
+static uint64_t bytes_of(const struct ct_function *run)
+{
+	return run->end - run->start;
+}
+
+/* Keep a run among the longest. @return how many there are. */
+static size_t keep_run(struct ct_function *runs, size_t count, size_t room, const struct ct_function *run)
+{
+	size_t at = count;
+
+	if (run->end <= run->start)
+		return count;
+	while (at && bytes_of(run) > bytes_of(&runs[at - 1]))
+		at--;
+	if (at == room)
+		return count;
+	count += count < room;
+	memmove(&runs[at + 1], &runs[at], (count - at - 1) * sizeof(*runs));
+	runs[at] = *run;
+	return count;
+}
+
+int ct_binary_go_package_runs(struct ct_binary *binary, const char *prefix, struct ct_function *ret, size_t room)
 {
 	const struct ct_functions *functions = &binary->pclntab.functions;
-	uint64_t start = UINT64_MAX, end = 0;
-	size_t length = strlen(prefix);
+	size_t length = strlen(prefix), count = 0;
+	struct ct_function run = {.end = 0};
 	int r = ct_binary_need_pclntab(binary);
 
 	if (r < 0)
@@ -28,18 +50,17 @@ int ct_binary_go_package_text(struct ct_binary *binary, const char *prefix, uint
 	for (size_t i = 0; i < functions->count; i++) {
 		const struct ct_function *function = &functions->items[i];
 
-		if (strncmp(function->name, prefix, length) != 0)
+		if (!strncmp(function->name, prefix, length)) {
+			if (!run.end)
+				run.start = function->start;
+			if (function->end > run.end)
+				run.end = function->end;
 			continue;
-		if (function->start < start)
-			start = function->start;
-		if (function->end > end)
-			end = function->end;
+		}
+		count = keep_run(ret, count, room, &run);
+		run = (struct ct_function){.end = 0};
 	}
-	if (!end)
-		return -ENOENT;
-	*ret_start = start;
-	*ret_end = end;
-	return 0;
+	return (int)keep_run(ret, count, room, &run);
 }
 
 int ct_binary_go_each_inlined(struct ct_binary *binary, const char *name, ct_inline_visitor visit, void *opaque)
@@ -125,4 +146,34 @@ int ct_binary_go_type(struct ct_binary *binary, const char *type, const char *in
 	r = find_type(binary, "*", type, interface, ret_address);
 	// A type without pointer receivers stands in itabs itself: context.backgroundCtx.
 	return r == -ENOENT ? find_type(binary, "", type, interface, ret_address) : r;
+}
+
+int ct_binary_go_type_name(struct ct_binary *binary, uint64_t address, char *buffer, size_t room)
+{
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	return ct_go_tables_type_name(&binary->tables, &binary->image, address, buffer, room);
+}
+
+static bool is_within(uint64_t address, size_t bytes, uint64_t start, uint64_t end)
+{
+	return address < end && address + bytes > start;
+}
+
+int ct_binary_go_constant(struct ct_binary *binary, uint64_t address, void *buffer, size_t bytes)
+{
+	const struct ct_go_module *module = &binary->tables.module;
+	int r = ct_binary_need_tables(binary);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	if (!binary->tables.is_layout_known || address + bytes < address ||
+	    is_within(address, bytes, module->noptrdata, module->enoptrdata) ||
+	    is_within(address, bytes, module->data, module->edata) ||
+	    is_within(address, bytes, module->bss, module->ebss) ||
+	    is_within(address, bytes, module->noptrbss, module->enoptrbss))
+		return -ENOENT;
+	return ct_image_read(&binary->image, address, buffer, bytes) < 0 ? -ENOENT : 0;
 }

@@ -28,3 +28,7 @@ int ct_go_tables_find(const struct ct_image *image, unsigned int minor, struct c
 /** As ct_binary_go_type(), from the itabs that moduledata names. */
 int ct_go_tables_find_type(const struct ct_go_tables *tables, const struct ct_image *image, const char *type,
 			   const char *interface, uint64_t *ret_address);
+
+/** As ct_binary_go_type_name(). */
+int ct_go_tables_type_name(const struct ct_go_tables *tables, const struct ct_image *image, uint64_t address,
+			   char *buffer, size_t room);

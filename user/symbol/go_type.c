@@ -12,12 +12,15 @@
 #include "symbol/go_module.h"
 
 #define TYPE_BYTES	 48
+#define POINTER_BYTES	 56 // a type and that of what it points to
 #define TFLAG_AT	 20
 #define KIND_AT		 23
 #define NAME_AT		 40
+#define TFLAG_UNCOMMON	 1
 #define TFLAG_EXTRA_STAR 2
 #define KIND_MASK	 31 // bits above were flags up to 1.23
 #define KIND_INTERFACE	 20
+#define KIND_POINTER	 22
 
 #define NAME_BYTES_MAX 512
 #define ITABS_MAX      (UINT64_C(1) << 20)
@@ -33,54 +36,81 @@ struct walk {
 	uint64_t rejected[REJECTED]; /**< Interfaces seen that were not it: names are dear to read. */
 };
 
-static bool is_type_address(const struct walk *walk, uint64_t address)
+static bool is_in_types(const struct ct_go_module *module, uint64_t address)
 {
-	const struct ct_go_module *module = &walk->tables->module;
-
 	return address >= module->types && address < module->etypes && address % 8 == 0;
 }
 
-static bool read_name(const struct walk *walk, uint64_t address, char *name, size_t room)
+static bool is_type_address(const struct walk *walk, uint64_t address)
 {
-	uint64_t available = ct_image_available(walk->image, address), at = 1, length;
+	return is_in_types(&walk->tables->module, address);
+}
+
+static bool read_name(const struct ct_image *image, uint64_t address, char *name, size_t room)
+{
+	uint64_t available = ct_image_available(image, address), at = 1, length;
 	uint8_t head[6];
 
-	if (available < sizeof(head) || ct_image_read(walk->image, address, head, sizeof(head)) < 0 ||
+	if (available < sizeof(head) || ct_image_read(image, address, head, sizeof(head)) < 0 ||
 	    !ct_varint(head, sizeof(head), &at, &length) || length >= room ||
-	    ct_image_read(walk->image, address + at, name, length) < 0)
+	    ct_image_read(image, address + at, name, length) < 0)
 		return false;
 	name[length] = '\0';
 	return true;
 }
 
-// The name as the source would write it: the star that the linker shares between T and *T is taken off.
-static bool has_name(const struct walk *walk, uint64_t type, const char *wanted, uint8_t *ret_kind)
+// A type descriptor's head and name; the name as the source would write it, in `buffer`: the star that the linker
+// shares between T and *T is taken off. NULL when there is none.
+static const char *type_name(const struct ct_go_tables *tables, const struct ct_image *image, uint64_t type,
+			     uint8_t head[TYPE_BYTES], char buffer[NAME_BYTES_MAX])
 {
-	char name[NAME_BYTES_MAX];
-	uint8_t bytes[TYPE_BYTES];
 	int32_t offset;
 
-	if (ct_image_read(walk->image, type, bytes, sizeof(bytes)) < 0)
-		return false;
-	memcpy(&offset, bytes + NAME_AT, sizeof(offset));
-	if (offset <= 0 || !read_name(walk, walk->tables->module.types + (uint32_t)offset, name, sizeof(name)))
-		return false;
-	*ret_kind = bytes[KIND_AT] & KIND_MASK;
-	if (bytes[TFLAG_AT] & TFLAG_EXTRA_STAR)
-		return name[0] == '*' && strcmp(name + 1, wanted) == 0;
-	return strcmp(name, wanted) == 0;
+	if (ct_image_read(image, type, head, TYPE_BYTES) < 0)
+		return NULL;
+	memcpy(&offset, head + NAME_AT, sizeof(offset));
+	if (offset <= 0 || !read_name(image, tables->module.types + (uint32_t)offset, buffer, NAME_BYTES_MAX))
+		return NULL;
+	if (!(head[TFLAG_AT] & TFLAG_EXTRA_STAR))
+		return buffer;
+	return buffer[0] == '*' ? buffer + 1 : NULL;
+}
+
+static bool has_name(const struct walk *walk, uint64_t type, const char *wanted, uint8_t head[TYPE_BYTES])
+{
+	char buffer[NAME_BYTES_MAX];
+	const char *name = type_name(walk->tables, walk->image, type, head, buffer);
+
+	return name && strcmp(name, wanted) == 0;
+}
+
+// A name has the last part of the package's path only: errors.errorString may be somebody else's. A pointer type with
+// methods knows the whole path. It is asked where the interface, being the universe's, does not tell.
+static bool is_of_package(const struct walk *walk, uint64_t type, const uint8_t head[TYPE_BYTES])
+{
+	const char *name = walk->type + (*walk->type == '*');
+	size_t length = strcspn(name, ".");
+	char path[NAME_BYTES_MAX];
+	int32_t offset;
+
+	if (strcmp(walk->interface, "error") != 0 || (head[KIND_AT] & KIND_MASK) != KIND_POINTER)
+		return true;
+	return head[TFLAG_AT] & TFLAG_UNCOMMON &&
+	       ct_image_read(walk->image, type + POINTER_BYTES, &offset, sizeof(offset)) == 0 && offset > 0 &&
+	       read_name(walk->image, walk->tables->module.types + (uint32_t)offset, path, sizeof(path)) &&
+	       strlen(path) == length && !strncmp(path, name, length);
 }
 
 static bool is_interface(struct walk *walk, uint64_t address)
 {
 	uint64_t *rejected = &walk->rejected[address / 32 % REJECTED];
-	uint8_t kind = 0;
+	uint8_t head[TYPE_BYTES];
 
 	if (walk->interface_address)
 		return address == walk->interface_address;
 	if (*rejected == address)
 		return false;
-	if (has_name(walk, address, walk->interface, &kind) && kind == KIND_INTERFACE) {
+	if (has_name(walk, address, walk->interface, head) && (head[KIND_AT] & KIND_MASK) == KIND_INTERFACE) {
 		walk->interface_address = address;
 		return true;
 	}
@@ -90,10 +120,10 @@ static bool is_interface(struct walk *walk, uint64_t address)
 
 static bool is_wanted(struct walk *walk, const uint64_t itab[2])
 {
-	uint8_t kind;
+	uint8_t head[TYPE_BYTES];
 
 	return is_type_address(walk, itab[0]) && is_type_address(walk, itab[1]) && is_interface(walk, itab[0]) &&
-	       has_name(walk, itab[1], walk->type, &kind);
+	       has_name(walk, itab[1], walk->type, head) && is_of_package(walk, itab[1], head);
 }
 
 static int walk_links(struct walk *walk, uint64_t *ret_address)
@@ -150,4 +180,21 @@ int ct_go_tables_find_type(const struct ct_go_tables *tables, const struct ct_im
 	if (!tables->is_layout_known)
 		return -ENOENT;
 	return tables->itabs_bytes ? walk_region(&walk, ret_address) : walk_links(&walk, ret_address);
+}
+
+int ct_go_tables_type_name(const struct ct_go_tables *tables, const struct ct_image *image, uint64_t address,
+			   char *buffer, size_t room)
+{
+	char whole[NAME_BYTES_MAX];
+	uint8_t head[TYPE_BYTES];
+	const char *name;
+
+	if (!tables->is_layout_known || !is_in_types(&tables->module, address))
+		return -ENOENT;
+	name = type_name(tables, image, address, head, whole);
+	if (!name || !room)
+		return -ENOENT;
+	buffer[0] = '\0';
+	strncat(buffer, name, room - 1);
+	return 0;
 }

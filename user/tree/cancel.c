@@ -20,21 +20,28 @@ static uint32_t context_of(struct ct_tree *tree, uint64_t address, uint64_t time
 	return context->state & CT_CONTEXT_ADOPTED ? index : CT_INDEX_NONE;
 }
 
-static void count_call(struct ct_tree *tree, struct ct_ended *ended)
+static void count_call(struct ct_tree *tree, struct ct_ended *ended, uint64_t time_ns)
 {
+	struct ct_cancel_group *group;
+
 	tree->totals.cancel_called++;
 	if (!ended)
 		return;
 	ct_loss_take_back(tree, ended);
 	ct_tree_site_at(tree, ended->site)->cancel_called++;
-	if (ended->group != CT_INDEX_NONE)
-		tree->groups[ended->group].late++;
+	if (ended->group == CT_INDEX_NONE)
+		return;
+	group = &tree->groups[ended->group];
+	group->late++;
+	if (time_ns > ended->time_ns && time_ns - ended->time_ns > group->late_ns)
+		group->late_ns = time_ns - ended->time_ns;
 }
 
 /* The end of a context nobody knew: adopted and ended in one go. Unless it has just ended. */
-static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *cancel)
+static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *cancel, const struct ct_cause *cause)
 {
 	struct ct_ended *ended = ct_ended_find(tree, cancel->context);
+	uint32_t group;
 
 	if (ended && ended->is_inferred) {
 		ended->is_inferred = false;
@@ -42,16 +49,17 @@ static void cancel_unknown(struct ct_tree *tree, const struct ct_event_cancel *c
 		return;
 	}
 	if (ended && cancel->reason == CT_REASON_EXPLICIT) {
-		count_call(tree, ended); // two calls at once: neither probe saw the other's end
+		count_call(tree, ended, cancel->header.time_ns); // two calls at once: neither probe saw the other's end
 		return;
 	}
 	tree->totals.unmatched++;
 	tree->totals.adopted++;
 	tree->totals.adopted_ended++;
-	ct_cancels_count(tree, &(struct ct_cancel_group){ .site = CT_SITE_UNKNOWN,
-							  .by = ct_site_of_path(tree, cancel->path),
-							  .origin_site = CT_INDEX_NONE,
-							  .reason = cancel->reason });
+	group = ct_cancels_count(tree, &(struct ct_cancel_group){ .site = CT_SITE_UNKNOWN,
+								  .by = ct_site_of_path(tree, cancel->path),
+								  .origin_site = CT_INDEX_NONE,
+								  .reason = cancel->reason });
+	ct_cause_count(tree, group, cause);
 	if (ended)
 		ended->time_ns = cancel->header.time_ns;
 	else
@@ -92,12 +100,15 @@ int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const st
 	uint32_t index;
 	bool is_late;
 
+	tree->deadlines.is_needed |= cancel->reason == CT_REASON_DEADLINE;
 	if (ct_tree_reserve(tree))
 		return -ENOMEM;
+	ending.cause = ct_tree_cause_to_come(tree, cancel->context);
+	tree->causes.to_come_of = 0; // its text stays until the next one is told
 	index = context_of(tree, cancel->context, ending.time_ns, &is_late);
 	if (index == CT_INDEX_NONE) {
 		if (!is_late)
-			cancel_unknown(tree, cancel);
+			cancel_unknown(tree, cancel, ending.cause);
 		return 0;
 	}
 	ending.by = ct_site_of_path(tree, cancel->path);
@@ -125,7 +136,7 @@ int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, con
 		ending.reason = ct_context_infer_reason(tree, index, ending.time_ns);
 		*ret_context = ct_context_end(tree, index, &ending);
 	}
-	count_call(tree, ct_ended_find(tree, call->context));
+	count_call(tree, ct_ended_find(tree, call->context), call->header.time_ns);
 	return 0;
 }
 

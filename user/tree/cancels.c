@@ -86,11 +86,15 @@ struct ct_origin ct_origin_find(const struct ct_tree *tree, const struct ct_cont
 		if (!(ancestor->state & CT_CONTEXT_ENDED))
 			return none; // it ended otherwise, or its own end is still to come
 		if (ancestor->reason != CT_REASON_PARENT)
-			return (struct ct_origin){
-				.id = context->id, .site = ancestor->site, .reason = ancestor->reason };
+			return (struct ct_origin){ .id = context->id,
+						   .site = ancestor->site,
+						   .cause = ct_caused_find(tree, ancestor->id),
+						   .reason = ancestor->reason };
 		if (known->id == ancestor->id)
-			return (struct ct_origin){
-				.id = context->id, .site = known->site, .reason = known->reason };
+			return (struct ct_origin){ .id = context->id,
+						   .site = known->site,
+						   .cause = known->cause,
+						   .reason = known->reason };
 		above = ancestor->parent;
 	}
 	return none;
@@ -151,4 +155,34 @@ uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address)
 	const struct ct_ended *ended = address ? ended_slot(tree, address) : NULL;
 
 	return ended ? ended->time_ns : 0;
+}
+
+static void tell_end(const struct ct_tree *tree, const struct ct_ended *ended, struct ct_end_facts *ret)
+{
+	*ret = (struct ct_end_facts){
+		.time_ns = ended->time_ns,
+		.site = ended->site,
+		.by = ended->group == CT_INDEX_NONE ? CT_SITE_UNKNOWN : tree->groups[ended->group].by,
+		.cause = ended->cause,
+		.reason = ended->reason,
+	};
+}
+
+bool ct_tree_end_facts(const struct ct_tree *tree, uint64_t address, struct ct_end_facts *ret)
+{
+	const struct ct_ended *ended = ct_ended_find(tree, address);
+
+	if (ended)
+		tell_end(tree, ended, ret);
+	return ended;
+}
+
+bool ct_tree_end_facts_of(const struct ct_tree *tree, const struct ct_context *context, struct ct_end_facts *ret)
+{
+	const struct ct_ended *ended = ct_ended_find(tree, context->address);
+
+	if (!ended || ended->id != (uint32_t)context->id)
+		return false;
+	tell_end(tree, ended, ret);
+	return true;
 }

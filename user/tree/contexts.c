@@ -78,9 +78,11 @@ static uint32_t recall(struct ct_tree *tree, const struct ct_ended *ended, uint6
 	context->kind = CT_KIND_CANCEL;
 	context->state = CT_CONTEXT_ENDED;
 	context->reason = ended->reason;
+	ct_caused_keep(tree, context->id, ended->cause);
 	if (ended->reason == CT_REASON_PARENT && ended->group != CT_INDEX_NONE)
 		ct_origin_keep(tree, &(struct ct_origin){ .id = context->id,
 							  .site = tree->groups[ended->group].origin_site,
+							  .cause = ended->cause,
 							  .reason = tree->groups[ended->group].origin_reason });
 	return index;
 }

@@ -19,12 +19,14 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 	context->deadline_ns = create->deadline_ns;
 	context->task = create->task;
 	context->site = ct_site_of_path(tree, create->path);
+	context->asked_later = (create->header.flags & CT_CREATE_ASKED_LATER) != 0;
 	if (create->header.flags & CT_CREATE_DETACHED)
 		context->state |= CT_CONTEXT_DETACHED;
 	if (ct_task_seen_at_work(tree, create->task, create->header.time_ns))
 		context->state |= CT_CONTEXT_TASK_KNOWN;
 	tree->totals.created++;
 	ct_measure_created(tree, context);
+	tree->deadlines.is_needed |= create->kind == CT_KIND_DEADLINE || create->deadline_ns;
 	ct_site_count_created(ct_tree_site_at(tree, context->site), context);
 	ct_chain_note_create(tree, index);
 }

@@ -47,26 +47,10 @@ static void release_chain(struct ct_tree *tree, uint32_t index)
 	}
 }
 
-/* Hops up in search of the deadline a context is under. */
-#define DEADLINE_HOPS_MAX 64
-
-/* The earliest deadline above it: the first one met, since a later one below an earlier makes no timer. */
-static const struct ct_context *deadline_of(const struct ct_tree *tree, const struct ct_context *context)
-{
-	for (int hop = 0; hop < DEADLINE_HOPS_MAX && context; hop++) {
-		if (context->deadline_ns)
-			return context;
-		if (context->state & CT_CONTEXT_DETACHED || context->parent == CT_INDEX_NONE)
-			return NULL;
-		context = ct_tree_at(tree, context->parent);
-	}
-	return NULL;
-}
-
 static void count_deadline_used(struct ct_tree *tree, struct ct_site *site, const struct ct_context *context,
 				uint64_t time_ns)
 {
-	const struct ct_context *holder = deadline_of(tree, context);
+	const struct ct_context *holder = ct_tree_deadline_of(tree, context);
 	struct ct_sample used = { .time_ns = time_ns, .site = context->site };
 	uint64_t whole_ns, used_ns;
 
@@ -115,6 +99,18 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 		count_deadline_used(tree, site, context, ending->time_ns);
 }
 
+/* What the program says of why: of this end, or where it began. What others are kept for is remembered. */
+static uint32_t count_cause(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending,
+			    uint32_t group, uint32_t inherited)
+{
+	uint32_t cause = ending->cause ? ct_cause_count(tree, group, ending->cause) :
+					 ct_cause_inherit(tree, group, inherited);
+
+	if (context->children)
+		ct_caused_keep(tree, context->id, cause);
+	return cause;
+}
+
 /* Who cancelled it, and where that began. */
 static void explain_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending,
 			uint8_t loss)
@@ -134,17 +130,17 @@ static void explain_end(struct ct_tree *tree, const struct ct_context *context, 
 
 	if (ended.request != CT_INDEX_NONE)
 		ended.request_id = (uint32_t)((const struct ct_request *)ct_slab_at(&tree->requests, ended.request))->id;
-	if (ending->reason == CT_REASON_PARENT) {
+	if (ending->reason == CT_REASON_PARENT)
 		origin = ct_origin_find(tree, context);
-		if (context->children)
-			ct_origin_keep(tree, &origin);
-	}
 	if (ending->reason != CT_REASON_FREED)
 		ended.group = ct_cancels_count(tree, &(struct ct_cancel_group){ .site = context->site,
 										.by = ending->by,
 										.origin_site = origin.site,
 										.reason = ending->reason,
 										.origin_reason = origin.reason });
+	ended.cause = origin.cause = count_cause(tree, context, ending, ended.group, origin.cause);
+	if (ending->reason == CT_REASON_PARENT && context->children)
+		ct_origin_keep(tree, &origin);
 	ct_ended_keep(tree, &ended);
 }
 
@@ -158,6 +154,7 @@ const struct ct_context *ct_context_end(struct ct_tree *tree, uint32_t index, co
 	context->reason = ending->reason;
 	count_end(tree, context, ending);
 	ct_lifetime_keep(tree, context, ending);
+	ct_deadline_note_end(tree, index, ending);
 	explain_end(tree, context, ending, ct_loss_count(tree, context, ending));
 	ct_request_context_ends(tree, context, ending);
 	if (context->children)
@@ -196,6 +193,7 @@ void ct_context_forget_all(struct ct_tree *tree, uint64_t time_ns)
 	}
 	ct_map_done(&tree->by_address);
 	ct_slab_done(&tree->contexts);
+	ct_deadlines_forget(tree);
 	for (uint32_t i = 0; i < CT_ENDED_SLOTS; i++)
 		tree->ended[i].address = 0;
 }

@@ -35,11 +35,62 @@
 /* Hops up in search of a cycle when a late create links an adopted context into the tree. */
 #define CT_CYCLE_HOPS_MAX 1024u
 
+/* Ended contexts with a cause that were kept for others. A cascade asks for them at once. */
+#define CT_CAUSED_SLOTS 1024u
+
 /* Where a cancellation began. */
 struct ct_origin {
 	uint64_t id; /* of the ended context this was found for */
 	uint32_t site;
+	uint32_t cause;
 	uint8_t reason;
+};
+
+/* The cause of an ended context that others are kept for. */
+struct ct_caused {
+	uint64_t id;
+	uint32_t cause;
+};
+
+/* What the program says of why it cancels. */
+struct ct_cause_table {
+	struct ct_cause *items; /* numbered from 1 */
+	uint32_t count;
+	uint32_t capacity;
+	uint64_t to_come_of; /* address of the context whose CANCEL follows; 0 none */
+	struct ct_cause to_come;
+	struct ct_caused *caused; /* CT_CAUSED_SLOTS */
+};
+
+/* Contexts that ended below a live deadline, until it fires or does not: all, and of one deadline. */
+#define CT_SHARES_KEPT_MAX 65536u
+#define CT_SHARES_OF_ONE_MAX 64u
+
+/* One of them. */
+struct ct_share {
+	uint32_t next; /* of the same deadline; CT_INDEX_NONE */
+	uint32_t site;
+	uint8_t used; /* hundredths */
+	bool asked_later;
+};
+
+/* A live deadline below which some have ended. */
+struct ct_open_deadline {
+	uint32_t context;
+	uint32_t first;
+	uint32_t count;
+	uint32_t untold;
+};
+
+/* Where the time of deadlines goes. Nothing is allocated before there is one. */
+struct ct_deadline_table {
+	bool is_needed;
+	struct ct_deadline **rows; /* CT_DEADLINES_MAX + 1 */
+	struct ct_deadline *spare; /* the next row */
+	size_t count;
+	uint64_t untold;
+	struct ct_slab open, shares;
+	struct ct_map by_context;
 };
 
 /* A context that ended not long ago. */
@@ -48,6 +99,7 @@ struct ct_ended {
 	uint64_t time_ns;
 	uint32_t site;
 	uint32_t group; /* CT_INDEX_NONE: none */
+	uint32_t cause; /* number */
 	uint8_t reason;
 	uint8_t loss;	  /* enum ct_loss it was counted as; CT_LOSS_END: none */
 	bool is_inferred; /* its CANCEL was missed and may still come */
@@ -154,6 +206,8 @@ struct ct_tree {
 	struct ct_map by_group;
 	struct ct_ended *ended;	   /* CT_ENDED_SLOTS */
 	struct ct_origin *origins; /* CT_ORIGIN_SLOTS */
+	struct ct_cause_table causes;
+	struct ct_deadline_table deadlines;
 	uint64_t last_id;
 	uint64_t gap_to_ns;	     /* end of the latest gap */
 	struct ct_context forgotten; /* copy of the context that the last apply forgot */
@@ -174,6 +228,7 @@ struct ct_ending {
 	uint8_t reason;
 	uint32_t by; /* canceller's site */
 	bool is_inferred;
+	const struct ct_cause *cause; /* as the program gave it for this context; NULL */
 };
 
 /* One event's handler. */
@@ -240,6 +295,21 @@ void ct_ended_keep(struct ct_tree *tree, const struct ct_ended *ended);
 struct ct_ended *ct_ended_find(const struct ct_tree *tree, uint64_t address);
 uint64_t ct_ended_time(const struct ct_tree *tree, uint64_t address);
 uint64_t ct_group_key(const void *owner, uint32_t index);
+
+/* causes.c: what the program says of why. */
+int ct_causes_reserve(struct ct_tree *tree);
+uint32_t ct_cause_count(struct ct_tree *tree, uint32_t group, const struct ct_cause *cause);
+uint32_t ct_cause_inherit(struct ct_tree *tree, uint32_t group, uint32_t number);
+void ct_caused_keep(struct ct_tree *tree, uint64_t id, uint32_t cause);
+uint32_t ct_caused_find(const struct ct_tree *tree, uint64_t id);
+void ct_causes_done(struct ct_tree *tree);
+
+/* deadlines.c: where their time went. */
+void ct_deadlines_init(struct ct_tree *tree);
+int ct_deadlines_reserve(struct ct_tree *tree);
+void ct_deadline_note_end(struct ct_tree *tree, uint32_t index, const struct ct_ending *ending);
+void ct_deadlines_forget(struct ct_tree *tree);
+void ct_deadlines_done(struct ct_tree *tree);
 
 /* chains.c: how long the chains to the root are. */
 void ct_chain_note_create(struct ct_tree *tree, uint32_t index);
@@ -318,6 +388,7 @@ void ct_explained_clear(struct ct_tree *tree);
 /* Handlers of the events, in the files named. */
 int ct_apply_create(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* create.c */
 int ct_apply_cancel(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* cancel.c */
+int ct_apply_cause(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* causes.c */
 int ct_apply_cancel_call(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_free(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_abandon(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);

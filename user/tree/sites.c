@@ -55,6 +55,7 @@ void ct_site_count_created(struct ct_site *site, const struct ct_context *contex
 	site->kind = context->kind;
 	site->is_todo_root |= context->parent_kind == CT_KIND_TODO;
 	site->todo_rooted += context->is_todo;
+	site->asked_later += context->asked_later;
 }
 
 void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns)

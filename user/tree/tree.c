@@ -61,6 +61,7 @@ static void init_rooms(struct ct_tree *tree)
 	ct_map_init(&tree->by_group, allocator, ct_group_key, tree);
 	ct_map_init(&tree->routes.by_text, allocator, ct_route_key, tree);
 	ct_map_init(&tree->explained.by_goroutine, allocator, ct_goroutine_key, tree);
+	ct_deadlines_init(tree);
 }
 
 struct ct_tree *ct_tree_new(const struct ct_allocator *allocator, const struct ct_tree_options *options)
@@ -113,6 +114,8 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_map_done(&tree->by_task);
 	ct_map_done(&tree->by_group);
 	ct_routes_done(tree);
+	ct_causes_done(tree);
+	ct_deadlines_done(tree);
 	ct_release(allocator, tree->groups);
 	ct_release(allocator, tree->ended);
 	ct_release(allocator, tree->origins);
@@ -131,7 +134,7 @@ int ct_tree_reserve(struct ct_tree *tree)
 			ct_slab_reserve(&tree->requests, 1) || ct_map_reserve(&tree->by_request, 1) ||
 			ct_map_reserve(&tree->by_server, 1) || ct_map_reserve(&tree->by_maker, 1) ||
 			ct_map_reserve(&tree->by_innermost, 1) ||
-			ct_cancels_reserve(tree);
+			ct_cancels_reserve(tree) || ct_causes_reserve(tree) || ct_deadlines_reserve(tree);
 
 	return is_short ? -ENOMEM : 0;
 }
@@ -140,6 +143,7 @@ int ct_tree_reserve(struct ct_tree *tree)
 static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_CREATE] = ct_apply_create,
 	[CT_EVENT_CANCEL] = ct_apply_cancel,
+	[CT_EVENT_CAUSE] = ct_apply_cause,
 	[CT_EVENT_CANCEL_CALL] = ct_apply_cancel_call,
 	[CT_EVENT_FREE] = ct_apply_free,
 	[CT_EVENT_ABANDON] = ct_apply_abandon,

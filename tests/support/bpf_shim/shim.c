@@ -69,6 +69,23 @@ long shim_read_user(void *to, uint32_t bytes, const void *from)
 	return -EFAULT;
 }
 
+/* As strncpy_from_user_nofault: always ends with a NUL, which counts; what could not be read leaves nothing behind. */
+long shim_read_user_str(void *to, uint32_t bytes, const void *from)
+{
+	bool is_readable = ++shim.reads != shim.fail_read;
+	uint8_t *at = to;
+
+	for (uint32_t i = 0; is_readable && i < bytes; i++) {
+		is_readable = read_byte((uint64_t)(uintptr_t)from + i, &at[i]);
+		if (is_readable && i == bytes - 1)
+			at[i] = 0;
+		if (is_readable && !at[i])
+			return (long)i + 1;
+	}
+	memset(to, 0, bytes);
+	return -EFAULT;
+}
+
 uint64_t shim_uid_gid(void)
 {
 	return shim.user | (uint64_t)shim.user << 32;

@@ -75,6 +75,7 @@ void shim_ring_submit(void *event, uint64_t flags);
 void shim_ring_discard(void *event, uint64_t flags);
 uint64_t shim_ring_query(uint64_t what);
 long shim_read_user(void *to, uint32_t bytes, const void *from);
+long shim_read_user_str(void *to, uint32_t bytes, const void *from);
 uint64_t shim_pid_tgid(void);
 uint64_t shim_uid_gid(void);
 long shim_send_signal(uint32_t number);

@@ -37,6 +37,7 @@
 #define bpf_ringbuf_query(map, what)	  shim_ring_query(what)
 
 #define bpf_probe_read_user(to, bytes, from) shim_read_user(to, bytes, from)
+#define bpf_probe_read_user_str(to, bytes, from) shim_read_user_str(to, bytes, from)
 #define bpf_get_current_pid_tgid()	     shim_pid_tgid()
 #define bpf_get_current_uid_gid()	     shim_uid_gid()
 #define bpf_send_signal(number)		     shim_send_signal(number)
