@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dashboards, rules and alerts of dashboards/: made by their builder, linted, and tested by promtool."""
+import copy
+import functools
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/support"))
+from e2e import case, check, main, note
+from e2e_readers import need_modules, need_program, run_in_readers
+
+MODULES = ("grafana_foundation_sdk", "promql_parser", "yaml")
+run_in_readers(*MODULES)
+DASHBOARDS = TOP / "dashboards"
+ALERTS, RULES, TESTS = DASHBOARDS / "alerts.yaml", DASHBOARDS / "rules.yaml", DASHBOARDS / "alerts_test.yaml"
+RUNBOOK = TOP / "docs" / "runbook.md"
+KINDS = TOP / "include" / "ctxtrace" / "detect.h"
+COUNT = 4
+
+
+@functools.cache
+def lint():
+    need_modules(*MODULES)
+    import dashboard_lint  # pylint: disable=import-outside-toplevel
+    return dashboard_lint
+
+
+def load_yaml(path):
+    need_modules(*MODULES)
+    import yaml  # pylint: disable=import-outside-toplevel
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def alerts_of(path):
+    return {rule["alert"]: rule for group in load_yaml(path)["groups"] for rule in group["rules"]}
+
+
+@case("generated")
+def generated():
+    """What is committed is what the builder makes, byte for byte."""
+    need_modules(*MODULES)
+    committed = {path.name: path.read_bytes() for path in DASHBOARDS.glob("*.json")}
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run([sys.executable, DASHBOARDS / "build.py", place], check=True, timeout=120)
+        made = {path.name: path.read_bytes() for path in pathlib.Path(place).iterdir()}
+    check(len(made) == COUNT, f"made {sorted(made)}")
+    check(set(made) == set(committed), f"made {sorted(made)}, committed {sorted(committed)}")
+    for name, text in made.items():
+        check(text == committed[name], f"{name} is not what its builder makes; run dashboards/build.py")
+
+
+@case("lint")
+def lint_all():
+    world = lint().load(DASHBOARDS)
+    check(len(world.dashboards) == COUNT, f"there are {sorted(world.dashboards)}")
+    found = [f"{uid}: {name}: {text}" for uid, dashboard in world.dashboards.items()
+             for name, text in lint().complaints(dashboard, world)]
+    check(not found, "\n".join(found))
+    queries = [target for dashboard in world.dashboards.values() for target in lint().targets(dashboard)]
+    asked = {one.name for dashboard in world.dashboards.values() for _, expression in lint().parsed(dashboard)
+             for one in lint().selectors(expression)}
+    note(f"{len(lint().RULES)} rules, {len(queries)} queries of {len(asked)} metrics")
+    check(len(queries) > 50 and len(asked) > 20, "the lint has seen next to nothing")
+
+
+def first(dashboard, kind="timeseries"):
+    return next(one for one in dashboard["panels"] if one["type"] == kind)
+
+
+def variable(dashboard, name):
+    return next(one for one in dashboard["templating"]["list"] if one["name"] == name)
+
+
+def ask(dashboard, expr):
+    first(dashboard)["targets"][0]["expr"] = expr
+
+
+OF = '{job=~"$job", instance=~"$instance"}'
+# What each rule must not let pass: changes to a good dashboard.
+BROKEN = {
+    "datasource-variable": [lambda d: variable(d, "datasource").update(label="Source"),
+                            lambda d: d["templating"]["list"].append(dict(variable(d, "datasource"), name="other"))],
+    "job-variable": [lambda d: variable(d, "job").update(multi=False), lambda d: variable(d, "job").update(refresh=1)],
+    "instance-variable": [lambda d: d["templating"]["list"].remove(variable(d, "instance")),
+                          lambda d: variable(d, "instance").update(includeAll=False)],
+    "label-variables-parse": [lambda d: variable(d, "job")["query"].update(query="label_values(up{, job)"),
+                              lambda d: variable(d, "job")["query"].update(query="up")],
+    "panel-datasource": [lambda d: first(d).update(datasource={"type": "prometheus", "uid": "a1b2"}),
+                         lambda d: first(d)["targets"][0].pop("datasource")],
+    "title-and-description": [lambda d: first(d).update(title=""), lambda d: first(d).update(description="Contexts.")],
+    "unit-known": [lambda d: first(d)["fieldConfig"]["defaults"].pop("unit"),
+                   lambda d: first(d)["fieldConfig"]["defaults"].update(unit="furlongs")],
+    "promql": [lambda d: ask(d, f"sum(ctxtrace_contexts_live{OF}"), lambda d: first(d).update(targets=[])],
+    "rate-interval": [lambda d: ask(d, f"sum(rate(ctxtrace_events_total{OF}[5m]))"),
+                      lambda d: ask(d, f"increase(ctxtrace_events_total{OF}[$__range])"),
+                      lambda d: ask(d, f"rate(ctxtrace_events_total{OF}[$__rate_interval]) / irate(ctxtrace_events_total{OF}[1m])")],
+    "job-matcher": [lambda d: ask(d, 'ctxtrace_tasks_live{instance=~"$instance"}'),
+                    lambda d: ask(d, 'ctxtrace_tasks_live{job="$job", instance=~"$instance"}'),
+                    lambda d: ask(d, f'sum by (job) (ctxtrace_tasks_live{OF}) / up{{instance=~"$instance"}}')],
+    "instance-matcher": [lambda d: ask(d, 'max_over_time(ctxtrace_tasks_live{job=~"$job"}[1h])')],
+    "fixed-uid": [lambda d: d.update(uid=None), lambda d: d.update(uid="ctxtrace-agent"), lambda d: d.update(uid="Kx9")],
+    "no-id": [lambda d: d.update(id=7)],
+    "panel-ids": [lambda d: d["panels"][1].update(id=d["panels"][2]["id"]),
+                  lambda d: first(d)["targets"].append(dict(first(d)["targets"][0]))],
+    "tagged": [lambda d: d.update(tags=["go"])],
+    "linked": [lambda d: d["links"].pop(), lambda d: d["links"][0].update(url="/d/gone"),
+               lambda d: d["links"][0].update(keepTime=False),
+               lambda d: first(d, "table")["fieldConfig"]["overrides"][-1]["properties"][0]["value"][0].update(url="/d/gone?x")],
+    "annotated": [lambda d: d["annotations"]["list"].pop(),
+                  lambda d: d["annotations"]["list"][0].update(expr="changes(")],
+    "thresholds-are-alerts": [lambda d: first(d, "stat")["fieldConfig"]["defaults"]["thresholds"]["steps"][1].update(value=5),
+                              lambda d: first(d, "stat").update(description="Leaks there are. Alert: CtxtraceNothing."),
+                              lambda d: first(d, "stat").update(description="Leaks there are, and no alert is named.")],
+    "every-alert-is-drawn": [lambda d: [one.update(description=one.get("description", "").replace("CtxtraceLeakFillsMemory", ""))
+                                        for one in d["panels"]]],
+    "grid": [lambda d: d["panels"][2]["gridPos"].update(d["panels"][1]["gridPos"]),
+             lambda d: first(d)["gridPos"].update(x=20, w=8)],
+    "metrics-exist": [lambda d: ask(d, f"ctxtrace_goroutines{OF}"),
+                      lambda d: ask(d, 'ctxtrace_findings{job=~"$job", instance=~"$instance", pid="7"}')],
+    "classic-schema": [lambda d: d.update(schemaVersion=42), lambda d: d.update(elements={}),
+                       lambda d: d["panels"][1].update(spec={"kind": "Panel"})],
+}
+
+
+@case("lint_bites")
+def lint_bites():
+    """A dashboard that breaks one rule is told so by that rule, for each rule."""
+    world = lint().load(DASHBOARDS)
+    check(set(BROKEN) == set(lint().RULES), f"rules without a broken dashboard: {set(lint().RULES) ^ set(BROKEN)}")
+    count = 0
+    for name, changes in BROKEN.items():
+        for number, change in enumerate(changes):
+            others = copy.deepcopy(world)
+            broken = others.dashboards["ctxtrace-overview"]
+            if name == "every-alert-is-drawn":  # drawn on the fleet's, too
+                for one in others.dashboards.values():
+                    change(one)
+            change(broken)
+            told = {rule for rule, _ in lint().complaints(broken, others)}
+            check(name in told, f"{name} lets its broken dashboard {number} pass; told: {sorted(told)}")
+            count += 1
+    note(f"{count} broken dashboards, each found by its rule")
+
+
+def promtool(*arguments, directory=DASHBOARDS):
+    done = subprocess.run([need_program("promtool"), *arguments], cwd=directory, capture_output=True, text=True, timeout=300,
+                          check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@case("alerts")
+def alerts():
+    """promtool finds no fault, every alert fires and is silent again, and none could pass without its number."""
+    status, said = promtool("check", "rules", "--lint=all", "rules.yaml", "alerts.yaml")
+    check(status == 0, said)
+    status, said = promtool("test", "rules", "alerts_test.yaml")
+    check(status == 0, said)
+    names = set(alerts_of(ALERTS))
+    story = {}
+    for test in load_yaml(TESTS)["tests"]:
+        for one in test["alert_rule_test"]:
+            story.setdefault(one["alertname"], []).append(bool(one["exp_alerts"]))
+    check(set(story) == names, f"alerts without a test, or tests without an alert: {set(story) ^ names}")
+    for name, fires in story.items():
+        check(fires == [False, True, False], f"{name} is not shown silent, firing and silent again: {fires}")
+    never = promtool_with(lambda expr: re.sub(r"(>=|<) [\d.e]+", lambda m: "> 1e99" if m[1] == ">=" else "< -1", expr, count=1))
+    check(failed(never) == names, f"these pass though they cannot fire: {names - failed(never)}")
+    always = promtool_with(lambda expr: re.sub(r"(>=|<) [\d.e]+", lambda m: ">= -1e99" if m[1] == ">=" else "< 2", expr, count=1))
+    check(failed(always) == names, f"these pass though they fire for ever: {names - failed(always)}")
+    note(f"{len(names)} alerts")
+
+
+def promtool_with(change):
+    """What promtool says of the tests when each alert's expression is changed."""
+    import yaml  # pylint: disable=import-outside-toplevel
+    with tempfile.TemporaryDirectory() as place:
+        changed = load_yaml(ALERTS)
+        for group in changed["groups"]:
+            for rule in group["rules"]:
+                rule["expr"] = change(rule["expr"])
+        for name, text in (("alerts.yaml", yaml.safe_dump(changed)), ("rules.yaml", RULES.read_text()),
+                           ("alerts_test.yaml", TESTS.read_text())):
+            (pathlib.Path(place) / name).write_text(text, encoding="utf-8")
+        status, said = promtool("test", "rules", "alerts_test.yaml", directory=place)
+    check(status == 1, f"promtool finds nothing: {said}")
+    return said
+
+
+def failed(said):
+    return set(re.findall(r"alertname: ?(\w+), time", said))
+
+
+@case("rules")
+def rules():
+    """Rules and alerts ask for what the exporter has, and nothing else; every recorded series is asked for."""
+    world, asked = lint().load(DASHBOARDS), set()
+    groups = [group for path in (RULES, ALERTS) for group in load_yaml(path)["groups"]]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        name = rule.get("alert") or rule["record"]
+        for one in lint().selectors(lint().promql_parser.parse(rule["expr"])):
+            asked.add(one.name)
+            check(one.name in world.metrics, f"{name}: nobody exports {one.name}")
+            labels = set(lint().matchers(one)) - {"job"}
+            check(labels <= world.metrics[one.name], f"{name}: {one.name} has no label {labels}")
+    for dashboard in world.dashboards.values():
+        asked |= {one.name for _, expression in lint().parsed(dashboard) for one in lint().selectors(expression)}
+    recorded = {name for name in world.metrics if ":" in name}
+    check(recorded <= asked, f"recorded for nobody: {recorded - asked}")
+    unseen = set(lint().catalogue()) - asked
+    unseen = {name for name in unseen if not name.endswith(("_sum", "_count"))}
+    check(not unseen, f"exported, but on no dashboard and in no alert: {unseen}")
+
+
+def anchors(text):
+    """As the common hosts make them of headings."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+@case("runbook")
+def runbook():
+    """A section for each alert and each kind of finding, and none for what there is not."""
+    text = RUNBOOK.read_text(encoding="utf-8")
+    kinds = re.findall(r'CT_FINDING\(\w+, "([\w-]+)"\)', KINDS.read_text(encoding="utf-8"))
+    check(len(kinds) > 10, f"the catalogue of findings was not understood: {kinds}")
+    names = alerts_of(ALERTS)
+    sections = {}
+    for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        heading, body = part.split("\n", 1)
+        sections[heading.strip()] = body.split("\n## ")[0]
+    check(set(sections) == {*kinds, *names},
+          f"without a section, or a section of nothing: {set(sections) ^ {*kinds, *names}}")
+    for heading, body in sections.items():
+        for word in ("**Means**", "**Check**", "**Do**"):
+            check(word in body, f"{heading} does not say {word}")
+    for name, rule in names.items():
+        path, anchor = rule["annotations"]["runbook_url"].split("#")
+        check(TOP / path == RUNBOOK and anchor in anchors(text) and anchor == name.lower(), f"{name}: {path}#{anchor} is nowhere")
+        check(rule["labels"]["severity"] in ("info", "warning", "critical") and rule["for"], f"{name}: severity or for")
+
+
+if __name__ == "__main__":
+    main()
