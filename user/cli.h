@@ -56,6 +56,7 @@ struct ct_options {
 	const char *request_sites[CT_REQUEST_SITES_MAX]; /**< Functions that make the contexts of requests. */
 	unsigned int request_sites_count;
 	uint32_t fail_on; /**< Bit per finding kind, CT_FAIL_ON_LEAK, CT_FAIL_ON_ANY; 0 never fail. */
+	const char *metrics; /**< Where to serve them; NULL: nowhere. */
 	const char *why;  /**< NULL off; "" every cancellation; else a glob on function names. */
 	uint32_t max_contexts;
 	uint32_t ring_bytes; /**< CTXTRACE_RING_BYTES, for tests of full rings; 0 default. */

@@ -57,7 +57,9 @@ void ct_cli_version(void)
 	printf("ctxtrace " CTXTRACE_VERSION "\nrecordings: up to format %d\nreports:", CT_EVENT_ABI);
 	for (size_t i = 0; ct_reporters[i]; i++)
 		printf(" %s", ct_reporters[i]->name);
-	puts("\nprovides for:");
+	puts(CTXTRACE_HTTP ? "\nserves: --metrics, by libmicrohttpd" :
+			     "\nleft out: --metrics (built without libmicrohttpd)");
+	puts("provides for:");
 	for (size_t i = 0; ct_providers[i]; i++)
 		printf("  %-18s %s\n", ct_providers[i]->name, ct_providers[i]->describe);
 }

@@ -81,6 +81,13 @@ static int set_suppress(struct ct_options *options, const char *value, struct ct
 	return 0;
 }
 
+static int set_metrics(struct ct_options *options, const char *value, struct ct_error *reterr)
+{
+	(void)reterr;
+	options->metrics = value;
+	return 0;
+}
+
 static int set_request_site(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	if (options->request_sites_count == CT_REQUEST_SITES_MAX)
@@ -170,6 +177,8 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 261, "tree", NULL, JUDGING, set_with_tree, "add the live tree to the report" },
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },
+	{ CT_OPTION_REPORT, 276, "metrics", "ADDR", LIVE, set_metrics,
+	  "serve Prometheus metrics on ADDR (\"9435\" is 127.0.0.1:9435), see / there" },
 	{ CT_OPTION_RULES, 259, "min-age", "T", JUDGING & ~CENSUS, set_min_age,
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },
 	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING & ~CENSUS, set_grace,

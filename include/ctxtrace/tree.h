@@ -244,6 +244,9 @@ const struct ct_context *ct_tree_find(const struct ct_tree *tree, uint64_t addre
 /** @return the context at `index` (live or kept), or NULL. */
 const struct ct_context *ct_tree_context(const struct ct_tree *tree, uint32_t index);
 
+/** @return the identity of the context at `index`, 0 when there is none; cheap enough to ask of all. */
+uint64_t ct_tree_id(const struct ct_tree *tree, uint32_t index);
+
 /** @return the parent, or NULL at a root. */
 const struct ct_context *ct_tree_parent(const struct ct_tree *tree, const struct ct_context *context);
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "ctxtrace/measures.h"
 #include "ctxtrace/tree.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 /** What a walk over all contexts and sites counted. */
 struct tree_counts {
 	uint64_t live;
+	uint64_t live_of[CT_KIND_END];
 	uint64_t kept; /**< Ended, kept for descendants. */
 	uint64_t site_live;
 	uint64_t site_created;
@@ -29,6 +31,7 @@ static inline const char *tree_check_links(const struct ct_tree *tree, uint32_t 
 		if (!context)
 			continue;
 		counts->live += !has_ended;
+		counts->live_of[context->kind] += !has_ended;
 		counts->kept += has_ended;
 		if (ct_tree_index(tree, context) != i)
 			return "a context does not know its own index";
@@ -114,6 +117,31 @@ static inline const char *tree_check_losses(const struct ct_tree *tree)
 	return NULL;
 }
 
+/* What exporters are given is what the totals say, by kind and reason. */
+static inline const char *tree_check_measures(const struct ct_tree *tree, const struct tree_counts *counts)
+{
+	const struct ct_measures *measures = ct_tree_measures(tree);
+	const struct ct_totals *totals = ct_tree_totals(tree);
+	uint64_t created = 0;
+
+	for (unsigned int kind = 0; kind < CT_KIND_END; kind++) {
+		created += measures->created[kind];
+		if (measures->live[kind] != counts->live_of[kind])
+			return "the live contexts of a kind are not as many as its measure says";
+	}
+	if (created != totals->created)
+		return "the kinds do not add up to what was created";
+	for (unsigned int reason = 0; reason < CT_REASON_END; reason++) {
+		uint64_t lifetimes = 0;
+
+		for (unsigned int i = 0; i < CT_MEASURE_BUCKETS; i++)
+			lifetimes += measures->lifetime[reason].buckets[i].count;
+		if (lifetimes > totals->ended[reason])
+			return "more lifetimes than ends";
+	}
+	return NULL;
+}
+
 /** @return NULL, or what is wrong with this tree. */
 static inline const char *tree_check(const struct ct_tree *tree)
 {
@@ -139,5 +167,6 @@ static inline const char *tree_check(const struct ct_tree *tree)
 		return "more are live than ever were";
 	if (counts.site_live != totals->live || counts.site_created != totals->created || counts.site_ended != ended)
 		return "the sites do not add up to the totals";
-	return tree_check_losses(tree);
+	wrong = tree_check_measures(tree, &counts);
+	return wrong ? wrong : tree_check_losses(tree);
 }

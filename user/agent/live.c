@@ -272,6 +272,8 @@ int ct_live_attach(struct ct_live *live, pid_t pid, struct ct_error *reterr)
 
 void ct_live_done(struct ct_live *live)
 {
+	ct_pages_done(&live->pages);
+	ct_findings_done(&live->findings);
 	if (live->source)
 		live->source->ops->done(live->source);
 	if (live->attach) {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/pages.h"
 #include "agent/pipeline.h"
 #include "agent/scan.h"
 #include "agent/status_line.h"
@@ -28,6 +29,8 @@ struct ct_live {
 	struct ct_process_symbols *symbols;
 	struct ct_scanner scanner;
 	struct ct_status status;
+	struct ct_pages pages;
+	struct ct_findings findings; /**< Of the last judgement while it watched. */
 	pid_t child; /**< `run`: the command; 0 otherwise. */
 	int epoll_fd, timer_fd, signal_fd;
 	uint64_t end_ns; /**< When --duration is over; UINT64_MAX without. */
@@ -64,6 +67,12 @@ int ct_live_close(struct ct_live *live);
 
 /** Watch until the window ends, with its last scans. @return 0 or negative errno, told in reterr. */
 int ct_live_watch(struct ct_live *live, struct ct_error *reterr);
+
+/** Take what has arrived. `live` as an opaque pointer; never from within itself. */
+void ct_live_drain(void *live);
+
+/** Judge now, into `findings`, and tell what is new. The next judgement is put off by what this one cost. @return 0 or -ENOMEM. */
+int ct_live_judge(struct ct_live *live);
 
 /** Detach and release everything. */
 void ct_live_done(struct ct_live *live);

@@ -74,7 +74,7 @@ static int take(void *opaque, const struct ct_event *event)
 	return ct_pipeline_push(live->pipeline, event);
 }
 
-static void drain(void *opaque)
+void ct_live_drain(void *opaque)
 {
 	struct ct_live *live = opaque;
 	int rc = live->source->ops->drain(live->source, take, live, NULL);
@@ -92,21 +92,24 @@ static void tick(struct ct_live *live, uint64_t now_ns)
 	live->tick_ns = now_ns + TICK_NS;
 }
 
-static void judge(struct ct_live *live, uint64_t now_ns)
+int ct_live_judge(struct ct_live *live)
 {
 	struct ct_findings findings = { 0 };
-	uint64_t cost_ns;
+	uint64_t began_ns = ct_clock_ns();
+	int rc = ct_pipeline_judge(live->pipeline, &findings);
 
-	if (!ct_pipeline_judge(live->pipeline, &findings))
-		ct_status_update(&live->status, live->pipeline->tree, &findings, now_ns);
-	ct_findings_done(&findings);
-	cost_ns = ct_clock_ns() - now_ns;
-	live->judge_ns = now_ns + JUDGE_NS + cost_ns * JUDGE_SHARE;
+	if (!rc) {
+		ct_findings_done(&live->findings);
+		live->findings = findings;
+		ct_status_update(&live->status, live->pipeline->tree, &findings, began_ns);
+	}
+	live->judge_ns = began_ns + JUDGE_NS + (ct_clock_ns() - began_ns) * JUDGE_SHARE;
+	return rc;
 }
 
 static void scan(struct ct_live *live)
 {
-	int rc = ct_scanner_scan(&live->scanner, live->pipeline, drain, live);
+	int rc = ct_scanner_scan(&live->scanner, live->pipeline, ct_live_drain, live);
 
 	if (rc == -ENOMEM)
 		live->error = rc;
@@ -127,14 +130,15 @@ static void on_timer(struct ct_live *live)
 {
 	uint64_t now_ns = ct_clock_ns();
 
-	drain(live);
-	ct_last_moment_look(live, drain);
+	ct_live_drain(live);
+	ct_last_moment_look(live, ct_live_drain);
 	if (now_ns >= live->tick_ns)
 		tick(live, now_ns);
 	if (is_scan_due(live, now_ns))
 		scan(live);
 	if (now_ns >= live->judge_ns)
-		judge(live, now_ns);
+		ct_live_judge(live);
+	ct_http_tick(live->pages.http, now_ns);
 	if (now_ns >= live->end_ns)
 		end_window(live, CT_END_DURATION);
 }
@@ -154,7 +158,7 @@ static void on_signal(struct ct_live *live)
 
 static void on_exit_of_target(struct ct_live *live)
 {
-	drain(live);
+	ct_live_drain(live);
 	live->has_exited = true;
 	end_window(live, CT_END_TARGET_EXIT);
 }
@@ -184,6 +188,8 @@ int ct_live_listen(struct ct_live *live)
 	rc = rc ?: watch_fd(live, live->timer_fd, -EBADF);
 	rc = rc ?: watch_fd(live, live->signal_fd, -EBADF);
 	rc = rc ?: watch_fd(live, ct_target_pidfd(live->target), 0);
+	if (live->pages.http)
+		rc = rc ?: watch_fd(live, ct_http_epoll_fd(live->pages.http), -EBADF);
 	return rc ?: watch_fd(live, ct_source_live_epoll_fd(live->source), 0);
 }
 
@@ -198,8 +204,10 @@ static void on_ready(struct ct_live *live, int fd)
 	} else if (fd == live->timer_fd) {
 		if (read(fd, &expirations, sizeof(expirations)) == sizeof(expirations))
 			on_timer(live);
+	} else if (live->pages.http && fd == ct_http_epoll_fd(live->pages.http)) {
+		ct_http_serve(live->pages.http);
 	} else {
-		drain(live); // a full quarter of the ring woke us before the timer
+		ct_live_drain(live); // a full quarter of the ring woke us before the timer
 	}
 }
 
@@ -209,8 +217,8 @@ static void wait_a_moment(struct ct_live *live)
 
 	if (poll(&exit_of_target, 1, (int)(DRAIN_NS / CT_NSEC_PER_MSEC)) > 0)
 		live->has_exited = true;
-	drain(live);
-	ct_last_moment_look(live, drain);
+	ct_live_drain(live);
+	ct_last_moment_look(live, ct_live_drain);
 }
 
 /* Go on draining until a reading can be a second opinion on the one before. */
@@ -280,10 +288,11 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 		for (int i = 0; i < count; i++)
 			on_ready(live, ready[i].data.fd);
 	}
+	ct_pages_done(&live->pages); // what is left to do would keep clients waiting
 	ct_status_clear(&live->status);
-	drain(live);
+	ct_live_drain(live);
 	last_scans(live);
-	drain(live);
+	ct_live_drain(live);
 	tick(live, ct_clock_ns());
 	explain(live);
 	rc = rc ?: live->error ?: ct_live_close(live);

@@ -18,7 +18,8 @@ static int session(struct ct_live *live, pid_t pid, bool *ret_runs)
 	int status = CT_STATUS_USAGE;
 
 	live->pipeline = &pipeline;
-	if (ct_pipeline_init(&pipeline, live->options, &error) || ct_outputs_open(&outputs, live->options, &error)) {
+	if (ct_pipeline_init(&pipeline, live->options, &error) || ct_outputs_open(&outputs, live->options, &error) ||
+	    ct_pages_open(&live->pages, live, &error)) {
 		ct_complain(&error);
 		goto out;
 	}

@@ -26,5 +26,10 @@ void ct_json_retention(struct ct_json *json, uint8_t retained_by);
 /** `census`, in a window without probes. @return 0 or -ENOMEM. */
 int ct_json_census(struct ct_json *json, const struct ct_snapshot *snapshot);
 
+struct ct_tree_entry;
+
+/** `tree` of contexts in the order of a walk. */
+void ct_json_nodes(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_tree_entry *order, int count);
+
 /** `tree`. @return 0 or -ENOMEM. */
 int ct_json_tree(struct ct_json *json, const struct ct_snapshot *snapshot);

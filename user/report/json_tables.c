@@ -160,14 +160,10 @@ static void open_node(struct ct_json *json, const struct ct_snapshot *snapshot, 
 	ct_json_open(json, "children", '[');
 }
 
-int ct_json_tree(struct ct_json *json, const struct ct_snapshot *snapshot)
+void ct_json_nodes(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_tree_entry *order, int count)
 {
-	struct ct_tree_entry *order = NULL;
-	int count = ct_tree_order(snapshot, &order);
 	uint32_t open = 0;
 
-	if (count < 0)
-		return count;
 	ct_json_open(json, "tree", '[');
 	for (int i = 0; i < count; i++) {
 		for (; open > order[i].depth; open--) {
@@ -182,6 +178,16 @@ int ct_json_tree(struct ct_json *json, const struct ct_snapshot *snapshot)
 		ct_json_close(json, '}');
 	}
 	ct_json_close(json, ']');
+}
+
+int ct_json_tree(struct ct_json *json, const struct ct_snapshot *snapshot)
+{
+	struct ct_tree_entry *order = NULL;
+	int count = ct_tree_order(snapshot, &order);
+
+	if (count < 0)
+		return count;
+	ct_json_nodes(json, snapshot, order, count);
 	free(order);
 	return 0;
 }

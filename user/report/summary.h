@@ -33,3 +33,9 @@ struct ct_tree_entry {
 	uint32_t depth;
 };
 int ct_tree_order(const struct ct_snapshot *snapshot, struct ct_tree_entry **ret_order);
+
+/**
+ * The same of the oldest `most` contexts, and of these only what is less deep than `depth_end`. Of a million contexts it
+ * costs a look at each, and no more.
+ */
+int ct_tree_excerpt(const struct ct_snapshot *snapshot, size_t most, size_t depth_end, struct ct_tree_entry **ret_order);

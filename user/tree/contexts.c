@@ -21,6 +21,7 @@ uint32_t ct_context_make(struct ct_tree *tree, uint64_t address, uint64_t time_n
 	context->parent = CT_INDEX_NONE;
 	ct_map_insert(&tree->by_address, address, index);
 	tree->totals.live++;
+	tree->measures.live[context->kind]++;
 	if (tree->totals.live > tree->totals.peak_live)
 		tree->totals.peak_live = tree->totals.live;
 	return index;
@@ -32,7 +33,7 @@ uint32_t ct_context_adopt(struct ct_tree *tree, uint64_t address, uint64_t time_
 	struct ct_context *context = ct_tree_at(tree, index);
 
 	context->state = CT_CONTEXT_ADOPTED;
-	context->kind = kind;
+	ct_context_becomes(tree, context, kind);
 	context->site = CT_SITE_UNKNOWN;
 	ct_tree_site_at(tree, CT_SITE_UNKNOWN)->live++;
 	tree->totals.adopted++;

@@ -14,7 +14,7 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 {
 	struct ct_context *context = ct_tree_at(tree, index);
 
-	context->kind = create->kind;
+	ct_context_becomes(tree, context, create->kind);
 	context->hops = create->hops;
 	context->deadline_ns = create->deadline_ns;
 	context->task = create->task;
@@ -24,6 +24,7 @@ static void describe(struct ct_tree *tree, uint32_t index, const struct ct_event
 	if (ct_task_seen_at_work(tree, create->task, create->header.time_ns))
 		context->state |= CT_CONTEXT_TASK_KNOWN;
 	tree->totals.created++;
+	ct_measure_created(tree, context);
 	ct_site_count_created(ct_tree_site_at(tree, context->site), context);
 	ct_chain_note_create(tree, index);
 }

@@ -21,6 +21,7 @@ static void drop_placeholder(struct ct_tree *tree, const struct ct_context *cont
 	ct_map_remove(&tree->by_address, context->address);
 	ct_tree_site_at(tree, CT_SITE_UNKNOWN)->live--;
 	tree->totals.live--;
+	tree->measures.live[context->kind]--;
 	tree->totals.adopted_ended++;
 }
 
@@ -62,10 +63,11 @@ static const struct ct_context *deadline_of(const struct ct_tree *tree, const st
 	return NULL;
 }
 
-static void count_deadline_used(const struct ct_tree *tree, struct ct_site *site, const struct ct_context *context,
+static void count_deadline_used(struct ct_tree *tree, struct ct_site *site, const struct ct_context *context,
 				uint64_t time_ns)
 {
 	const struct ct_context *holder = deadline_of(tree, context);
+	struct ct_sample used = { .time_ns = time_ns, .site = context->site };
 	uint64_t whole_ns, used_ns;
 
 	if (!holder || holder->state & CT_CONTEXT_ADOPTED || holder->deadline_ns <= holder->created_ns)
@@ -74,7 +76,22 @@ static void count_deadline_used(const struct ct_tree *tree, struct ct_site *site
 	used_ns = time_ns > holder->created_ns ? time_ns - holder->created_ns : 0;
 	if (used_ns > whole_ns)
 		used_ns = whole_ns; // the timer fires a little late
-	ct_histogram_add(&site->deadline_used, (uint64_t)((double)used_ns / (double)whole_ns * (double)CT_NSEC_PER_SEC));
+	used.value = (uint64_t)((double)used_ns / (double)whole_ns * (double)CT_NSEC_PER_SEC);
+	ct_histogram_add(&site->deadline_used, used.value);
+	ct_measure_add(&tree->measures.deadline_used, &ct_share_bounds, &used);
+}
+
+static void count_lifetime(struct ct_tree *tree, struct ct_site *site, const struct ct_context *context,
+			   const struct ct_ending *ending)
+{
+	struct ct_sample lifetime = {
+		.time_ns = ending->time_ns,
+		.value = ending->time_ns - context->created_ns,
+		.site = context->site,
+	};
+
+	ct_site_count_lifetime(site, lifetime.value);
+	ct_measure_add(&tree->measures.lifetime[ending->reason], &ct_duration_bounds, &lifetime);
 }
 
 static void count_end(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
@@ -83,6 +100,7 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 	bool is_known_end = ending->reason != CT_REASON_FREED && !ending->is_inferred;
 
 	tree->totals.live--;
+	tree->measures.live[context->kind]--;
 	site->live--;
 	if (context->state & CT_CONTEXT_ADOPTED) {
 		tree->totals.adopted_ended++;
@@ -90,8 +108,9 @@ static void count_end(struct ct_tree *tree, const struct ct_context *context, co
 	}
 	tree->totals.ended[ending->reason]++;
 	site->ended[ending->reason]++;
+	ct_measure_ended(tree, context, ending);
 	if (is_known_end && ending->time_ns >= context->created_ns)
-		ct_site_count_lifetime(site, ending->time_ns - context->created_ns);
+		count_lifetime(tree, site, context, ending);
 	if (is_known_end)
 		count_deadline_used(tree, site, context, ending->time_ns);
 }

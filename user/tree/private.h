@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ctxtrace/explain.h"
+#include "ctxtrace/measures.h"
 #include "ctxtrace/tree.h"
 #include "ctxtrace/work.h"
 #include "tree/census_groups.h"
@@ -142,6 +143,7 @@ struct ct_tree {
 	struct ct_chain_memo chains[CT_CHAIN_MEMOS]; /* by context index */
 	bool has_deep; /* some site has a deep chain */
 	struct ct_totals totals;
+	struct ct_measures measures;
 	struct ct_window window;
 	char *target_strings;
 };
@@ -219,6 +221,11 @@ uint64_t ct_group_key(const void *owner, uint32_t index);
 void ct_chain_note_create(struct ct_tree *tree, uint32_t index);
 int ct_chain_note_reading(struct ct_tree *tree, uint64_t time_ns);
 
+/* measures.c: the same for the whole process, by kind and reason. */
+void ct_measure_created(struct ct_tree *tree, const struct ct_context *context);
+void ct_measure_ended(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
+void ct_context_becomes(struct ct_tree *tree, struct ct_context *context, uint8_t kind);
+
 /* sites.c */
 uint32_t ct_site_of_path(struct ct_tree *tree, uint32_t path);
 void ct_site_count_created(struct ct_site *site, const struct ct_context *context);
@@ -226,7 +233,7 @@ void ct_site_count_lifetime(struct ct_site *site, uint64_t lifetime_ns);
 
 int ct_site_of_frame(struct ct_tree *tree, const struct ct_frame *frame, uint32_t *ret_index);
 void ct_site_done(const struct ct_allocator *allocator, struct ct_site *site);
-int ct_site_count_latency(struct ct_tree *tree, uint32_t site, uint64_t latency_ns);
+int ct_site_count_latency(struct ct_tree *tree, uint32_t site, uint64_t latency_ns, uint64_t time_ns);
 void ct_site_count_stale(struct ct_site *site, uint64_t stale_ns);
 
 /* requests.c */

@@ -45,6 +45,11 @@ const struct ct_context *ct_tree_context(const struct ct_tree *tree, uint32_t in
 	return context && context->id ? ct_tree_show(tree, context) : NULL;
 }
 
+uint64_t ct_tree_id(const struct ct_tree *tree, uint32_t index)
+{
+	return index < tree->contexts.end ? ct_tree_at(tree, index)->id : 0;
+}
+
 const struct ct_context *ct_tree_parent(const struct ct_tree *tree, const struct ct_context *context)
 {
 	return ct_tree_context(tree, context->parent);

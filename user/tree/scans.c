@@ -210,7 +210,7 @@ static void complete(struct ct_tree *tree, uint32_t index, const struct ct_event
 	if (!(context->state & CT_CONTEXT_ADOPTED) && !(is_unread && context->hops > CT_LINKS_SEEN))
 		return;
 	if (!ct_is_cancellable(context->kind) && seen->kind)
-		context->kind = seen->kind;
+		ct_context_becomes(tree, context, seen->kind);
 	if (!context->deadline_ns)
 		context->deadline_ns = seen->deadline_ns;
 	if (context->parent != CT_INDEX_NONE)

@@ -30,8 +30,9 @@ void ct_site_done(const struct ct_allocator *allocator, struct ct_site *site)
 	ct_release(allocator, site->cancel_latency);
 }
 
-int ct_site_count_latency(struct ct_tree *tree, uint32_t index, uint64_t latency_ns)
+int ct_site_count_latency(struct ct_tree *tree, uint32_t index, uint64_t latency_ns, uint64_t time_ns)
 {
+	struct ct_sample latency = { .time_ns = time_ns, .value = latency_ns, .site = index };
 	struct ct_site *site = ct_tree_site_at(tree, index);
 
 	if (!site->cancel_latency)
@@ -39,6 +40,7 @@ int ct_site_count_latency(struct ct_tree *tree, uint32_t index, uint64_t latency
 	if (!site->cancel_latency)
 		return -ENOMEM;
 	ct_histogram_add(site->cancel_latency, latency_ns);
+	ct_measure_add(&tree->measures.cancel_latency, &ct_duration_bounds, &latency);
 	return 0;
 }
 

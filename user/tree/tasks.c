@@ -93,7 +93,7 @@ static int count_latency(struct ct_tree *tree, const struct ct_task *task, uint6
 		return 0;
 	if (ended->time_ns < task->start_ns || ended->time_ns > time_ns)
 		return 0;
-	return ct_site_count_latency(tree, ended->site, time_ns - ended->time_ns);
+	return ct_site_count_latency(tree, ended->site, time_ns - ended->time_ns, time_ns);
 }
 
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
