@@ -45,12 +45,13 @@ WHERE = [
                      '[$__range:$__interval]))', "dateTimeFromNow"),
           ], labels={"function": "Function", "instance": "Instance"}, sort="Contexts", width=14,
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
-    Table("Findings", "All findings of the last judgement, by kind. leak: memory, a timer or work is really kept. warning: wrong, "
+    Table("Findings", "All findings of the last ten minutes, by kind. leak: memory, a timer or work is really kept. warning: wrong, "
           "but it ends by itself. hint: worth a look. docs/runbook.md has a section for each kind: what it means, how to "
           "convince yourself, how to mend it.",
-          "none", [Column("Findings", 'sum by (kind, severity) (ctxtrace_findings{@}) > 0', "short"),
-                   Column("Suspected", 'sum by (kind, severity) (ctxtrace_findings_suspected{@}) > 0 or '
-                          'sum by (kind, severity) (ctxtrace_findings{@} > 0) * 0', "short")],
+          "none", [Column("Findings", "sum by (kind, severity) (max_over_time(ctxtrace_findings{@}[10m])) > 0", "short"),
+                   Column("Suspected", "sum by (kind, severity) (max_over_time(ctxtrace_findings_suspected{@}[10m])) and "
+                          "sum by (kind, severity) (max_over_time(ctxtrace_findings{@}[10m]) + "
+                          "max_over_time(ctxtrace_findings_suspected{@}[10m])) > 0", "short")],
           labels={"severity": "Severity", "kind": "Kind"}, sort="Findings", width=10),
 ]
 

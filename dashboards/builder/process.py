@@ -26,9 +26,9 @@ WHO = [
          "work, so this one is larger.",
          "short", ["sum(go_goroutines{@app})"], width=3),
     Stat("Requests", "Requests that are being served.", "short", ["sum(ctxtrace_requests_live{@})"], width=2),
-    Stat("No deadline", "Kinds of requests that nothing will end: older than --min-age, and no deadline on their path or below "
-         "them. What to do: context.WithTimeout at the entry, or at the call that can hang.",
-         "none", ['sum(ctxtrace_findings{@, kind="unbounded-request"})'], alert="CtxtraceUnboundedRequests", width=3),
+    Stat("No deadline", "Handlers whose requests nothing will end, within ten minutes: older than --min-age, and no deadline on "
+         "their path or below them. What to do: context.WithTimeout at the entry, or at the call that can hang.",
+         "none", ['sum(max_over_time(ctxtrace_findings{@, kind="unbounded-request"}[10m]))'], alert="CtxtraceUnboundedRequests", width=3),
 ]
 
 BESIDE = [
@@ -79,13 +79,13 @@ LIFETIMES = [
 ]
 
 LEAKS = [
-    Table("Findings", "What ctxtrace has to say of this process. docs/runbook.md has a section for each kind. Where it is in the "
+    Table("Findings", "What ctxtrace had to say of this process within ten minutes: work and requests come and go. docs/runbook.md has a section for each kind. Where it is in the "
           "code: the agent's /report, or `ctxtrace -p PID`.",
-          "none", [Column("Findings", "sum by (kind, severity, instance) (ctxtrace_findings{@}) > 0", "short")],
+          "none", [Column("Findings", "sum by (kind, severity, instance) (max_over_time(ctxtrace_findings{@}[10m])) > 0", "short")],
           labels={"severity": "Severity", "kind": "Kind", "instance": "Instance"}, sort="Findings", width=8),
     Series("Work that nobody waits for", "Findings of work that goes on after its context was cancelled, or after its request has "
            "ended. It holds what it holds, and its result is thrown away.",
-           "none", [('sum by (kind) (ctxtrace_findings{@, kind=~"ignored-cancel|outlives-request"})', "{{kind}}")],
+           "none", [('sum by (kind) (max_over_time(ctxtrace_findings{@, kind=~"ignored-cancel|outlives-request"}[10m]))', "{{kind}}")],
            width=8, alert="CtxtraceCancelIgnored"),
     Series("Leaked contexts by function", "Where they were made. At most 20 functions have a line of their own.",
            "short", [("sum by (function) (ctxtrace_leaked_contexts{@})", "{{function}}")], width=8, is_stacked=True),

@@ -3,16 +3,21 @@
 import copy
 import functools
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/support"))
-from e2e import case, check, main, note
-from e2e_readers import need_modules, need_program, run_in_readers
+sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "dashboards")]
+from e2e import case, check, main, note, wait_for
+from e2e_prometheus import scraped_shops
+from e2e_readers import NODE_MODULES, need_modules, need_program, run_in_readers
+from painter import data, page, table
 
 MODULES = ("grafana_foundation_sdk", "promql_parser", "yaml")
 run_in_readers(*MODULES)
@@ -242,6 +247,112 @@ def runbook():
         path, anchor = rule["annotations"]["runbook_url"].split("#")
         check(TOP / path == RUNBOOK and anchor in anchors(text) and anchor == name.lower(), f"{name}: {path}#{anchor} is nowhere")
         check(rule["labels"]["severity"] in ("info", "warning", "critical") and rule["for"], f"{name}: severity or for")
+
+
+LIVE_SECONDS = 120  # as long as a busy machine may take; it goes on as soon as all is there
+PICTURES = os.environ.get("CTXTRACE_PICTURES")  # where to, and then after how many seconds of scraping
+PICTURE_SECONDS = int(os.environ.get("CTXTRACE_PICTURE_SECONDS", "300"))
+
+
+def unanswered(source, dashboards):
+    """[query that has no data]"""
+    return [f"{uid}: {panel['title']}: {target['expr']}" for uid, dashboard in dashboards.items()
+            for panel in data.panels(dashboard) for target in panel["targets"]
+            if not source.instant(dashboard, target["expr"])]
+
+
+def check_variables(source, dashboards):
+    """The lists that people choose from have what there is."""
+    lists = {}
+    for dashboard in dashboards.values():
+        for one in dashboard["templating"]["list"]:
+            if one["type"] != "datasource":
+                series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"]).groups()
+                found = source.api(f"label/{label}/values", **{"match[]": data.substitute(series, data.variables(dashboard))})
+                lists.setdefault(one["name"], set()).add(tuple(found))
+    expected = {"job": ("ctxtrace",), "app_job": ("shop",), "instance": ("checkout-1", "shop-1", "shop-2"),
+                "cluster": ("east", "west"), "namespace": ("billing", "store"), "service": ("checkout", "shop")}
+    check(lists == {name: {values} for name, values in expected.items()}, f"the lists are {lists}")
+
+
+def check_rules(source):
+    found = [rule for group in source.api("rules")["groups"] for rule in group["rules"]]
+    bad = [f"{rule['name']}: {rule.get('lastError')}" for rule in found if rule["health"] != "ok"]
+    check(not bad, "\n".join(bad))
+    return {rule["name"] for rule in found if rule.get("alerts")}
+
+
+def check_tables(source, dashboards):
+    """The rows say whose the leaks are, and the process that tells nothing of itself is among them."""
+    def rows(uid, title):
+        panel = next(one for one in data.panels(dashboards[uid]) if one["title"] == title)
+        return table.rows_of(panel, source.panel(dashboards[uid], panel))
+    leaks = rows("ctxtrace-overview", "Leaking functions")
+    check({row["instance"] for row in leaks} == {"shop-1", "checkout-1"}, f"the correct shop leaks nothing: {leaks}")
+    check(any("subscribe" in row["function"] for row in leaks), f"subscribe loses contexts: {leaks}")
+    check(all(set(row) == {"function", "instance", "Value #A", "Value #B", "Value #C", "Value #D"} for row in leaks
+              if row["function"] != "unknown"), f"cells are missing: {leaks}")
+    beside = {row["instance"]: row for row in rows("ctxtrace-process", "Side by side")}
+    check(set(beside) == {"shop-1", "shop-2", "checkout-1"}, f"a left join has every process: {beside}")
+    check("Value #B" in beside["shop-1"] and "Value #B" not in beside["checkout-1"], f"goroutines are Go's: {beside}")
+    check(len(rows("ctxtrace-process", "Who is watched")) == 3, "three are watched")
+
+
+def paint(url, dashboards, seconds):
+    """Each dashboard as a page; of every panel something is drawn."""
+    source = data.Source(url, seconds)
+    with tempfile.TemporaryDirectory() as place:
+        for uid, dashboard in dashboards.items():
+            text, counts = page.draw(dashboard, source)
+            empty = [title for title, count in counts.items() if not count]
+            check(not empty, f"{uid}: nothing to draw for {empty}")
+            (pathlib.Path(place) / f"{uid}.html").write_text(text, encoding="utf-8")
+        photograph(pathlib.Path(place), len(dashboards))
+
+
+def photograph(place, count):
+    """Pictures that are not blank, where there is a browser; without one the pages are all that is shown."""
+    browser, node = shutil.which("chromium"), shutil.which("node")
+    module = NODE_MODULES / "playwright-core" / "index.mjs"
+    if not (browser and node and module.exists()):
+        note("no browser here: the pages are not looked at; ./dev deps installs one")
+        return
+    subprocess.run([node, DASHBOARDS / "painter" / "shot.mjs", place], check=True, timeout=120,
+                   env={**os.environ, "CHROMIUM": browser, "PLAYWRIGHT": str(module)})
+    sizes = {picture.name: picture.stat().st_size for picture in place.glob("*.png")}
+    note(f"pictures: {sizes}")
+    check(len(sizes) == count and all(20_000 < size < 200_000 for size in sizes.values()),
+          f"a picture is missing, blank, or too large to keep: {sizes}")
+    if PICTURES:
+        for picture in place.glob("*.png"):
+            shutil.copy(picture, PICTURES)
+
+
+@case("live")
+def live():
+    """Debian's Prometheus scrapes ctxtrace watching a leaking server: every query of every dashboard has data."""
+    dashboards = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS.glob("*.json")}
+    began = time.monotonic()
+    with scraped_shops() as url:
+        note(f"scraping after {time.monotonic() - began:.0f} s")
+        missing = []
+
+        def all_answered():
+            missing[:] = unanswered(data.Source(url), dashboards)
+            return not missing
+        try:
+            wait_for("data for every query", all_answered, LIVE_SECONDS)
+        finally:
+            note(f"after {time.monotonic() - began:.0f} s without data: {missing}")
+        source = data.Source(url)
+        check_variables(source, dashboards)
+        pending = check_rules(source)
+        check("CtxtraceLeakFound" in pending, f"on their way to fire: {pending}")
+        check_tables(source, dashboards)
+        if PICTURES:  # some minutes make curves; the test itself waits for data only
+            wait_for("something to look at", lambda: time.monotonic() - began > PICTURE_SECONDS, PICTURE_SECONDS + 60)
+        paint(url, dashboards, PICTURE_SECONDS if PICTURES else 60)
+        note(f"{sum(1 for one in dashboards.values() for _ in data.panels(one))} panels; on their way to fire: {sorted(pending)}")
 
 
 if __name__ == "__main__":

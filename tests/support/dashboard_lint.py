@@ -7,6 +7,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import sys
 
 import promql_parser
 import yaml
@@ -15,6 +16,9 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "dashboards"))
+from painter.data import substitute
+
 CATALOGUE = TOP / "user" / "report" / "metrics.h"
 RULES = {}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -83,15 +87,6 @@ def targets(dashboard):
 
 def variables(dashboard, kind="query"):
     return [one for one in dashboard["templating"]["list"] if one["type"] == kind]
-
-
-def substitute(expr, names=()):
-    """As Grafana would: its own variables, and All for the others."""
-    for name, value in (("$__rate_interval", "1m"), ("$__interval", "1s"), ("$__range", "5m")):
-        expr = expr.replace(name, value)
-    for name in sorted(names, key=len, reverse=True):
-        expr = expr.replace("${" + name + "}", ".*").replace("$" + name, ".*")
-    return expr
 
 
 def parse(expr, dashboard):
@@ -211,7 +206,7 @@ def rate_interval(dashboard, _):
 def _chosen(dashboard, label, variable_of):
     for panel, target in targets(dashboard):
         try:
-            found = list(selectors(promql_parser.parse(substitute(target["expr"]))))
+            found = list(selectors(promql_parser.parse(substitute(target["expr"], ()))))
         except ValueError:
             continue
         for selector in found:
