@@ -3,10 +3,17 @@
 ctxtrace_unit(recording ctxtrace_probe)
 ctxtrace_unit(probe_point ctxtrace_probe)
 ctxtrace_unit(request_sites ctxtrace_probe)
-foreach(part report_text report_json suppress)
+foreach(part report_text report_json metrics suppress)
   ctxtrace_unit(${part} ctxtrace_report)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
+
+target_compile_definitions(test_metrics PRIVATE METRICS_PAGE="${PROJECT_SOURCE_DIR}/docs/metrics.md")
+
+# What clients of --metrics ask for; needs no library.
+ctxtrace_unit(http ctxtrace_probe)
+target_sources(test_http PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/http_accept.c
+  ${PROJECT_SOURCE_DIR}/user/agent/http_address.c ${PROJECT_SOURCE_DIR}/user/agent/http_body.c)
 
 # The command line is the program's own; its files are compiled once more here.
 ctxtrace_unit(cli ctxtrace_report ctxtrace_probe m)
