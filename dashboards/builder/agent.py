@@ -49,10 +49,11 @@ SCRAPE = [
     Series("Series of a scrape", "Samples in one answer. The bound is reached when 20 functions leak; more than that share one.",
            "short", [("scrape_samples_scraped{@}", "{{instance}}")], width=8),
     Table("Agents", "Who watches what, with which version. An agent that does not answer has but a 0.",
-          "none", [Column("Watched", "max by (instance, version, exe, runtime_version) (ctxtrace_target_info{@} * "
-                          "on (job, instance) group_left (version) ctxtrace_build_info{@})", "none", is_hidden=True),
+          "none", [Column("Watched", "max by (instance, version, program, runtime_version) (label_replace(ctxtrace_target_info{@}, "
+                          '"program", "$1", "exe", ".*/(.*)") * on (job, instance) group_left (version) ctxtrace_build_info{@})',
+                          "none", is_hidden=True),
                    Column("Answers", "min by (instance) (up{@})", "none", "CtxtraceAgentDown")],
-          labels={"instance": "Instance", "version": "ctxtrace", "exe": "Program", "runtime_version": "Version"}, width=8,
+          labels={"instance": "Instance", "version": "ctxtrace", "program": "Program", "runtime_version": "Version"}, width=8,
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
 ]
 

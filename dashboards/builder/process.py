@@ -13,9 +13,10 @@ def quantiles(metric):
 WHO = [
     Table("Who is watched", "The program, its runtime, and the ctxtrace that watches it. One ctxtrace watches one process, so an "
           "instance is a process.",
-          "none", [Column("Watched", "max by (instance, exe, runtime, runtime_version, version) (ctxtrace_target_info{@} * "
-                          "on (job, instance) group_left (version) ctxtrace_build_info{@})", "none", is_hidden=True)],
-          labels={"instance": "Instance", "exe": "Program", "runtime": "Runtime", "runtime_version": "Version",
+          "none", [Column("Watched", "max by (instance, program, runtime, runtime_version, version) (label_replace(ctxtrace_target_info{@}, "
+                          '"program", "$1", "exe", ".*/(.*)") * on (job, instance) group_left (version) ctxtrace_build_info{@})',
+                          "none", is_hidden=True)],
+          labels={"instance": "Instance", "program": "Program", "runtime": "Runtime", "runtime_version": "Version",
                   "version": "ctxtrace"}, width=10),
     Stat("Confirmed leaks", "Places in the code that leak, proven by the program's own memory. Which they are stands in the "
          "findings below.", "none", ['sum(ctxtrace_findings{@, severity="leak"})'], alert="CtxtraceLeakFound", width=3),

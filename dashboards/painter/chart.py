@@ -10,7 +10,7 @@ PALETTE = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#8
 COLOURS = {"green": "#73bf69", "red": "#f2495c", "text": "#ccccdc", "blue": "#5794f2", "orange": "#ff9830"}
 DIM, GRIDLINE = "#9a9ba6", "#2a2c33"
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 8, 20
-LEGEND = 22
+LEGEND = 34  # two lines
 
 
 def words(x, y, said, anchor="start", colour=DIM, size=11):
@@ -87,16 +87,17 @@ def svg(width, height, drawn):
             f'viewBox="0 0 {width} {height}">{"".join(drawn)}</svg>')
 
 
-def legend(named, width, y):
-    """As many names as there is room for."""
-    drawn, x = [], 10
+def legend(named, width, height):
+    """Two lines of names, as many as there is room for."""
+    drawn, x, y = [], 10, height - 22
     for i, (name, colour) in enumerate(named):
         name = name if len(name) <= 40 else name[:18] + "…" + name[-21:]
-        room = 24 + 6.2 * len(name)
-        if x + room > width - 40 and i + 1 < len(named) or x + room > width:
-            drawn.append(words(x, y, f"+{len(named) - i}"))
-            break
-        drawn.append(f'<rect x="{x}" y="{y - 6}" width="12" height="3" fill="{colour}"/>')
+        room = 24 + 6.4 * len(name)
+        if x + room > width and y < height - 6:
+            x, y = 10, height - 6
+        if x + room > width - 30 and i + 1 < len(named):
+            return drawn + [words(x, y, f"+{len(named) - i}")]
+        drawn.append(f'<rect x="{x:.0f}" y="{y - 6}" width="12" height="3" fill="{colour}"/>')
         drawn.append(words(x + 17, y, name, colour=COLOURS["text"]))
         x += room
     return drawn
@@ -135,7 +136,7 @@ def lines(panel, answers, source, found_marks, width, height):
             drawn.append(f'<line x1="{area.left}" x2="{area.right}" y1="{area.y(limit):.1f}" y2="{area.y(limit):.1f}" '
                          f'stroke="{COLOURS["red"]}" stroke-dasharray="6 4"/>')
     drawn += area.marks(found_marks)
-    drawn += legend([(name, PALETTE[i % len(PALETTE)]) for i, (name, _) in enumerate(bands)], width, height - 6)
+    drawn += legend([(name, PALETTE[i % len(PALETTE)]) for i, (name, _) in enumerate(bands)], width, height)
     return svg(width, height, drawn)
 
 
@@ -146,7 +147,7 @@ def band(area, points, colour, opacity):
     if len(points) == 1:
         at, _, value = points[0]
         return [f'<circle cx="{area.x(at):.1f}" cy="{area.y(value):.1f}" r="2" fill="{colour}"/>']
-    return [f'<polygon points="{" ".join(upper + lower)}" fill="{colour}" fill-opacity="{opacity}"/>',
+    return [f'<polygon points="{" ".join(upper + lower)}" fill="{colour}" fill-opacity="{opacity}" shape-rendering="crispEdges"/>',
             f'<polyline points="{" ".join(upper)}" fill="none" stroke="{colour}" stroke-width="1.3"/>']
 
 
@@ -161,7 +162,7 @@ def heat(panel, answers, source, found_marks, width, height):
     rows = rows[max(0, min(used) - 1):max(used) + 2] if used else rows
     area = Area(source, width, height, 0, len(rows))
     most = max((value for _, points in rows for value in points.values()), default=1) or 1
-    cells, columns = {}, min(60, source.seconds)
+    cells, columns = {}, min(60, source.seconds // source.step)
     for row, (_, points) in enumerate(rows):
         for at, value in points.items():
             column = int((at - area.begin) / area.span * columns)
@@ -174,10 +175,10 @@ def heat(panel, answers, source, found_marks, width, height):
     for (column, row), value in cells.items():
         if value > 0 and 0 <= column < columns:
             drawn.append(f'<rect x="{area.left + column * wide:.1f}" y="{area.bottom - (row + 1) * tall + 0.5:.1f}" '
-                         f'width="{wide - 0.5:.1f}" height="{tall - 1:.1f}" fill="{COLOURS["orange"]}" '
-                         f'fill-opacity="{0.12 + 0.88 * math.sqrt(value / most):.2f}"/>')
+                         f'width="{wide + 0.5:.1f}" height="{tall - 1:.1f}" fill="{COLOURS["orange"]}" '
+                         f'fill-opacity="{math.ceil(8 * math.sqrt(value / most)) / 8}" shape-rendering="crispEdges"/>')
     drawn += area.marks(found_marks)
-    drawn += legend([(f"most in one cell: {units.text(most, 'short')}", COLOURS["orange"])], width, height - 6)
+    drawn += legend([(f"most in one cell: {units.text(most, 'short')}", COLOURS["orange"])], width, height)
     return svg(width, height, drawn)
 
 

@@ -6,7 +6,7 @@ import time
 import urllib.parse
 import urllib.request
 
-POINTS = 240  # of a line
+POINTS = 120  # of a line
 
 
 def substitute(expr, names, interval="1s", rate_interval="1m", span="5m"):

@@ -6,7 +6,7 @@ import time
 from painter import chart, table
 from painter.data import panels, variables
 
-WIDTH, CELL, GAP = 1400, 30, 8
+WIDTH, CELL, GAP = 1120, 26, 6
 HEAD, FOOT, TITLE = 54, 30, 28
 STYLE = """
 body{margin:0;background:#111217;color:#ccccdc;font:12px Inter,"DejaVu Sans",Arial,sans-serif;position:relative}

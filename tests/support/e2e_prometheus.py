@@ -2,6 +2,7 @@
 """A Prometheus that scrapes three ctxtraces and the programs they watch, with the rules of dashboards/."""
 import contextlib
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -35,8 +36,10 @@ LEAKING, CORRECT, IN_C = (dict(instance=instance, cluster=cluster, namespace=nam
 class Metered(Target):
     """tests/targets/servers/metered: the line before its first one says where its own metrics are."""
 
-    def __init__(self, *arguments):
-        super().__init__([build(".", DEFAULT, (), "servers/metered"), *arguments])
+    def __init__(self, directory, *arguments):
+        binary = pathlib.Path(directory) / "shop"  # what the dashboards call it
+        shutil.copy(build(".", DEFAULT, (), "servers/metered"), binary)
+        super().__init__([binary, *arguments])
         self.place = self.lines.all[0].split()[1]
 
 
@@ -55,13 +58,13 @@ def scraped_shops():
     need_bpf()
     binary, port = need_program("prometheus"), free_port()
     with contextlib.ExitStack() as stack:
-        wrong, right = stack.enter_context(Metered("-leak")), stack.enter_context(Metered())
+        places = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(3)]
+        wrong, right = (stack.enter_context(Metered(place, *word)) for place, word in zip(places, (["-leak"], [])))
         in_c = stack.enter_context(demo("leak"))
         agents = [(stack.enter_context(Serving("--min-age", "2s", pid=target.pid)).place, labels)
                   for target, labels in ((wrong, LEAKING), (right, CORRECT), (in_c, IN_C))]
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        config = configure(directory, agents, [(wrong.place, LEAKING), (right.place, CORRECT)])
-        line = [binary, f"--config.file={config}", f"--storage.tsdb.path={directory}/data", "--log.level=error",
+        config = configure(places[-1], agents, [(wrong.place, LEAKING), (right.place, CORRECT)])
+        line = [binary, f"--config.file={config}", f"--storage.tsdb.path={places[-1]}/data", "--log.level=error",
                 f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage"]
         stack.enter_context(Process(line, stdin=subprocess.DEVNULL))
         wait_for("prometheus", lambda: answers(f"http://127.0.0.1:{port}/-/ready"), 60)

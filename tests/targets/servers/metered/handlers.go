@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -17,12 +18,13 @@ type shop struct {
 	requests, subscribed, lookedUp target.Counter
 }
 
-// isNth is true for every n-th request of a shop that does it wrong.
-func (s *shop) isNth(n int64) bool {
-	return s.requests.Add(1)%n == 0 && s.isLeaking
+// oneIn is true once in n times, in a shop that does it wrong.
+func (s *shop) oneIn(n int) bool {
+	return s.isLeaking && rand.IntN(n) == 0
 }
 
 func (s *shop) checkout(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	done := make(chan struct{})
@@ -30,11 +32,20 @@ func (s *shop) checkout(w http.ResponseWriter, r *http.Request) {
 		defer close(done)
 		pay(ctx)
 	}()
-	if s.isNth(4) {
+	if s.oneIn(4) {
 		s.subscribe()
+	}
+	if s.oneIn(40) {
+		go mail(ctx)
 	}
 	<-done
 	io.WriteString(w, "paid\n")
+}
+
+// mail goes on after the request that it was for.
+func mail(ctx context.Context) {
+	time.Sleep(3 * time.Second)
+	_ = ctx.Err()
 }
 
 // subscribe loses a cancel function: the shop's life keeps the context for as long as the shop lives.
@@ -45,9 +56,10 @@ func (s *shop) subscribe() {
 }
 
 func (s *shop) search(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	defer cancel()
-	if s.isNth(10) {
+	if s.oneIn(10) {
 		s.lookUp()
 	}
 	s.suggest(ctx)
@@ -66,15 +78,16 @@ func (s *shop) suggest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	slow := 10 * time.Millisecond
-	if s.isNth(3) {
+	if s.oneIn(3) {
 		slow = time.Second
 	}
 	sleep(ctx, slow)
 }
 
-// preview waits for a painter that does not look at its context.
+// preview waits for a painter that does not look at its context: its customers go away after a moment.
 func (s *shop) preview(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 100*time.Millisecond)
+	s.requests.Add(1)
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
 	painted := make(chan struct{})
 	go func() {
@@ -89,11 +102,12 @@ func paint(ctx context.Context, isDeaf bool) {
 	if isDeaf {
 		time.Sleep(4 * time.Second)
 	}
-	sleep(ctx, 20*time.Millisecond)
+	sleep(ctx, time.Second)
 }
 
 // export takes its time, and in a shop that does it wrong nothing would end it.
 func (s *shop) export(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
 	ctx := r.Context()
 	if !s.isLeaking {
 		var cancel context.CancelFunc

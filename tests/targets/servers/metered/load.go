@@ -11,7 +11,10 @@ import (
 	"targets/target"
 )
 
-const shoppers = 8
+const (
+	shoppers = 8
+	patience = 300 * time.Millisecond // of who waits for a preview
+)
 
 type customers struct {
 	life    context.Context
@@ -52,11 +55,19 @@ func (c *customers) visit(path string, pause time.Duration) {
 }
 
 func (c *customers) get(path string) error {
-	request, err := http.NewRequestWithContext(c.life, http.MethodGet, c.url+path, nil)
+	ctx, cancel := context.WithCancel(c.life)
+	defer cancel()
+	if path == "/preview" {
+		defer time.AfterFunc(patience, cancel).Stop()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
 	if err != nil {
 		return err
 	}
 	answer, err := http.DefaultClient.Do(request)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
