@@ -8,7 +8,8 @@ NOW = [
     Stat("Processes watched", "Agents that answered their last scrape.", "short", ["sum(up{@})"]),
     Stat("Agents that answer", "1: all that Prometheus knows. Below: somewhere nobody watches.", "none", ["min(up{@})"],
          alert="CtxtraceAgentDown"),
-    Stat("Confirmed leaks", "Places in the code that leak, over all processes; one bug in ten replicas counts ten times. The "
+    Stat("Confirmed leaks",
+         "Places in the code that leak, over all processes; one bug in ten replicas counts ten times. The "
          "worst process decides about the colour.",
          "none", ["max(instance:ctxtrace_leak_findings:sum{@})"], alert="CtxtraceLeakFound"),
     Stat("Leaked memory", "Of all processes together, estimated.", "bytes", ["sum(instance:ctxtrace_leaked_bytes:sum{@})"]),
@@ -46,7 +47,9 @@ OVER_TIME = [
           ], labels={"namespace": "Namespace", "service": "Service", "instance": "Instance"}, sort="A minute", width=8,
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
     Series("Leaked memory, worst services", "The ten services that hold most. Replicas are added up.",
-           "bytes", [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))", "{{namespace}}/{{service}}")], width=8),
+           "bytes",
+           [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))", "{{namespace}}/{{service}}")],
+           width=8),
     Series("Leak growth, worst services", "Leaked contexts a minute, of the fastest process of each service. A step on a "
            "deployment names the change.",
            "cpm", [(f"topk(10, max by ({PLACE}) (instance:ctxtrace_leaked_contexts:deriv30m{{@}}) * 60)",
@@ -55,12 +58,14 @@ OVER_TIME = [
 
 LOAD = [
     Series("Live contexts by cluster", "The size of what is watched.",
-           "short", [("sum by (cluster) (instance:ctxtrace_contexts_live:sum{@})", "{{cluster}}")], width=8, is_stacked=True),
+           "short",
+           [("sum by (cluster) (instance:ctxtrace_contexts_live:sum{@})", "{{cluster}}")], width=8, is_stacked=True),
     Series("Created and ended", "Over the whole fleet the two lines lie on one another. A gap that stays is what grows.",
            "cps", [("sum(instance:ctxtrace_contexts_created:rate5m{@})", "created"),
                    ("sum(instance:ctxtrace_contexts_ended:rate5m{@})", "ended")], width=8),
     Table("Versions", "How many processes run which runtime under which ctxtrace: what a roll-out has reached.",
-          "none", [Column("Processes", "count by (runtime, runtime_version, version) (ctxtrace_target_info{@} * on (job, instance) "
+          "none",
+          [Column("Processes", "count by (runtime, runtime_version, version) (ctxtrace_target_info{@} * on (job, instance) "
                           "group_left (version) ctxtrace_build_info{@})", "short")],
           labels={"runtime": "Runtime", "runtime_version": "Version", "version": "ctxtrace"}, sort="Processes", width=8),
 ]

@@ -122,7 +122,8 @@ class Series(Panel):
         panel = (timeseries.Panel().thresholds(thresholds(self.alert)).fill_opacity(fill).line_width(1).axis_soft_min(0)
                  .show_points(models.VisibilityMode.NEVER).stacking(common.StackingConfig().group("A").mode(mode))
                  .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-                 .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI).sort(models.SortOrder.DESCENDING))
+                 .tooltip(common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI)
+                          .sort(models.SortOrder.DESCENDING))
                  .legend(common.VizLegendOptions().show_legend(True).display_mode(models.LegendDisplayMode.LIST)
                          .placement(models.LegendPlacement.BOTTOM)))
         if self.alert:

@@ -147,7 +147,8 @@ def band(area, points, colour, opacity):
     if len(points) == 1:
         at, _, value = points[0]
         return [f'<circle cx="{area.x(at):.1f}" cy="{area.y(value):.1f}" r="2" fill="{colour}"/>']
-    return [f'<polygon points="{" ".join(upper + lower)}" fill="{colour}" fill-opacity="{opacity}" shape-rendering="crispEdges"/>',
+    return [f'<polygon points="{" ".join(upper + lower)}" fill="{colour}" fill-opacity="{opacity}" '
+            f'shape-rendering="crispEdges"/>',
             f'<polyline points="{" ".join(upper)}" fill="none" stroke="{colour}" stroke-width="1.3"/>']
 
 

@@ -9,13 +9,18 @@ from painter.data import panels, variables
 WIDTH, CELL, GAP = 1120, 26, 6
 HEAD, FOOT, TITLE = 54, 30, 28
 STYLE = """
-body{margin:0;background:#111217;color:#ccccdc;font:12px Inter,"DejaVu Sans",Arial,sans-serif;position:relative}
-svg{font-family:inherit;display:block} .panel{position:absolute;background:#181b1f;border:1px solid #2a2c33;border-radius:3px;
-box-sizing:border-box;overflow:hidden} .title{font-weight:500;font-size:13px;padding:6px 10px;height:16px;white-space:nowrap}
-.row{position:absolute;font-size:14px;font-weight:500;padding:4px 2px} table{border-collapse:collapse;width:100%;font-size:12px}
-th{text-align:left;color:#8ab8ff;font-weight:500} th,td{padding:6px 10px;border-bottom:1px solid #2a2c33;white-space:nowrap}
-.head{position:absolute;top:12px;left:12px;font-size:19px} .chosen{font-size:12px;color:#9a9ba6;margin-left:16px}
-.foot{position:absolute;left:12px;color:#9a9ba6}
+body { margin: 0; background: #111217; color: #ccccdc; font: 12px Inter, "DejaVu Sans", Arial, sans-serif; position: relative }
+svg { font-family: inherit; display: block }
+table { border-collapse: collapse; width: 100%; font-size: 12px }
+th { text-align: left; color: #8ab8ff; font-weight: 500 }
+th, td { padding: 6px 10px; border-bottom: 1px solid #2a2c33; white-space: nowrap }
+.panel { position: absolute; background: #181b1f; border: 1px solid #2a2c33; border-radius: 3px; box-sizing: border-box;
+  overflow: hidden }
+.title { font-weight: 500; font-size: 13px; padding: 6px 10px; height: 16px; white-space: nowrap }
+.row { position: absolute; font-size: 14px; font-weight: 500; padding: 4px 2px }
+.head { position: absolute; top: 12px; left: 12px; font-size: 19px }
+.chosen { font-size: 12px; color: #9a9ba6; margin-left: 16px }
+.foot { position: absolute; left: 12px; color: #9a9ba6 }
 """
 DRAW = {"timeseries": chart.lines, "heatmap": chart.heat, "stat": chart.number}
 
@@ -59,8 +64,9 @@ def draw(dashboard, source):
     bottom = max(sum(place(one["gridPos"])[1::2]) for one in dashboard["panels"]) + 10
     chosen = "".join(f'<span class="chosen">{name}: All</span>' for name in variables(dashboard))
     span = f"{source.seconds / 60:.0f} minutes until {time.strftime('%H:%M:%S UTC', time.gmtime(source.end))}"
-    return (f'<!doctype html><meta charset="utf-8"><title>{html.escape(dashboard["title"])}</title><style>{STYLE}</style>'
-            f'<body style="width:{WIDTH}px;height:{bottom + FOOT:.0f}px"><div class="head">{html.escape(dashboard["title"])}{chosen}'
-            f'<span class="chosen">{span}</span></div>{"".join(parts)}'
-            f'<div class="foot" style="top:{bottom:.0f}px">Drawn by dashboards/paint.py from what a Prometheus answered to the '
-            f"queries of {html.escape(dashboard['uid'])}.json; not Grafana.</div></body>"), counts
+    title, uid = html.escape(dashboard["title"]), html.escape(dashboard["uid"])
+    return (f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+            f'<body style="width:{WIDTH}px;height:{bottom + FOOT:.0f}px"><div class="head">{title}{chosen}'
+            f'<span class="chosen">{span}</span></div>{"".join(parts)}<div class="foot" style="top:{bottom:.0f}px">Drawn by '
+            f'dashboards/paint.py from what a Prometheus answered to the queries of {uid}.json; not Grafana.</div></body>'
+            ), counts

@@ -63,4 +63,5 @@ def _cell(value, special, now):
         colour = COLOURS["blue"] if "links" in special else COLOURS["text"]
         return f'<td style="color:{colour}">{html.escape(value)}</td>'
     colour = colour_of(value, special["thresholds"]) if "thresholds" in special else COLOURS["text"]
-    return f'<td style="color:{colour}">{html.escape(units.text(value, special.get("unit"), special.get("decimals"), now))}</td>'
+    said = units.text(value, special.get("unit"), special.get("decimals"), now)
+    return f'<td style="color:{colour}">{html.escape(said)}</td>'

@@ -29,7 +29,8 @@ def _seconds(value, digits):
 
 def _ago(value, now):
     seconds = max(0, now - value / 1000)
-    for limit, factor, name in ((90, 1, "seconds"), (5400, 60, "minutes"), (129600, 3600, "hours"), (math.inf, 86400, "days")):
+    for limit, factor, name in ((90, 1, "seconds"), (5400, 60, "minutes"), (129600, 3600, "hours"),
+                                (math.inf, 86400, "days")):
         if seconds < limit:
             return f"{seconds / factor:.0f} {name} ago"
     return ""

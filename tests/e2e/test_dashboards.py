@@ -14,6 +14,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "dashboards")]
+from dashboard_broken import BROKEN
 from e2e import case, check, main, note, wait_for
 from e2e_prometheus import scraped_shops
 from e2e_readers import NODE_MODULES, need_modules, need_program, run_in_readers
@@ -73,65 +74,6 @@ def lint_all():
     check(len(queries) > 50 and len(asked) > 20, "the lint has seen next to nothing")
 
 
-def first(dashboard, kind="timeseries"):
-    return next(one for one in dashboard["panels"] if one["type"] == kind)
-
-
-def variable(dashboard, name):
-    return next(one for one in dashboard["templating"]["list"] if one["name"] == name)
-
-
-def ask(dashboard, expr):
-    first(dashboard)["targets"][0]["expr"] = expr
-
-
-OF = '{job=~"$job", instance=~"$instance"}'
-# What each rule must not let pass: changes to a good dashboard.
-BROKEN = {
-    "datasource-variable": [lambda d: variable(d, "datasource").update(label="Source"),
-                            lambda d: d["templating"]["list"].append(dict(variable(d, "datasource"), name="other"))],
-    "job-variable": [lambda d: variable(d, "job").update(multi=False), lambda d: variable(d, "job").update(refresh=1)],
-    "instance-variable": [lambda d: d["templating"]["list"].remove(variable(d, "instance")),
-                          lambda d: variable(d, "instance").update(includeAll=False)],
-    "label-variables-parse": [lambda d: variable(d, "job")["query"].update(query="label_values(up{, job)"),
-                              lambda d: variable(d, "job")["query"].update(query="up")],
-    "panel-datasource": [lambda d: first(d).update(datasource={"type": "prometheus", "uid": "a1b2"}),
-                         lambda d: first(d)["targets"][0].pop("datasource")],
-    "title-and-description": [lambda d: first(d).update(title=""), lambda d: first(d).update(description="Contexts.")],
-    "unit-known": [lambda d: first(d)["fieldConfig"]["defaults"].pop("unit"),
-                   lambda d: first(d)["fieldConfig"]["defaults"].update(unit="furlongs")],
-    "promql": [lambda d: ask(d, f"sum(ctxtrace_contexts_live{OF}"), lambda d: first(d).update(targets=[])],
-    "rate-interval": [lambda d: ask(d, f"sum(rate(ctxtrace_events_total{OF}[5m]))"),
-                      lambda d: ask(d, f"increase(ctxtrace_events_total{OF}[$__range])"),
-                      lambda d: ask(d, f"rate(ctxtrace_events_total{OF}[$__rate_interval]) / irate(ctxtrace_events_total{OF}[1m])")],
-    "job-matcher": [lambda d: ask(d, 'ctxtrace_tasks_live{instance=~"$instance"}'),
-                    lambda d: ask(d, 'ctxtrace_tasks_live{job="$job", instance=~"$instance"}'),
-                    lambda d: ask(d, f'sum by (job) (ctxtrace_tasks_live{OF}) / up{{instance=~"$instance"}}')],
-    "instance-matcher": [lambda d: ask(d, 'max_over_time(ctxtrace_tasks_live{job=~"$job"}[1h])')],
-    "fixed-uid": [lambda d: d.update(uid=None), lambda d: d.update(uid="ctxtrace-agent"), lambda d: d.update(uid="Kx9")],
-    "no-id": [lambda d: d.update(id=7)],
-    "panel-ids": [lambda d: d["panels"][1].update(id=d["panels"][2]["id"]),
-                  lambda d: first(d)["targets"].append(dict(first(d)["targets"][0]))],
-    "tagged": [lambda d: d.update(tags=["go"])],
-    "linked": [lambda d: d["links"].pop(), lambda d: d["links"][0].update(url="/d/gone"),
-               lambda d: d["links"][0].update(keepTime=False),
-               lambda d: first(d, "table")["fieldConfig"]["overrides"][-1]["properties"][0]["value"][0].update(url="/d/gone?x")],
-    "annotated": [lambda d: d["annotations"]["list"].pop(),
-                  lambda d: d["annotations"]["list"][0].update(expr="changes(")],
-    "thresholds-are-alerts": [lambda d: first(d, "stat")["fieldConfig"]["defaults"]["thresholds"]["steps"][1].update(value=5),
-                              lambda d: first(d, "stat").update(description="Leaks there are. Alert: CtxtraceNothing."),
-                              lambda d: first(d, "stat").update(description="Leaks there are, and no alert is named.")],
-    "every-alert-is-drawn": [lambda d: [one.update(description=one.get("description", "").replace("CtxtraceLeakFillsMemory", ""))
-                                        for one in d["panels"]]],
-    "grid": [lambda d: d["panels"][2]["gridPos"].update(d["panels"][1]["gridPos"]),
-             lambda d: first(d)["gridPos"].update(x=20, w=8)],
-    "metrics-exist": [lambda d: ask(d, f"ctxtrace_goroutines{OF}"),
-                      lambda d: ask(d, 'ctxtrace_findings{job=~"$job", instance=~"$instance", pid="7"}')],
-    "classic-schema": [lambda d: d.update(schemaVersion=42), lambda d: d.update(elements={}),
-                       lambda d: d["panels"][1].update(spec={"kind": "Panel"})],
-}
-
-
 @case("lint_bites")
 def lint_bites():
     """A dashboard that breaks one rule is told so by that rule, for each rule."""
@@ -173,21 +115,21 @@ def alerts():
     check(set(story) == names, f"alerts without a test, or tests without an alert: {set(story) ^ names}")
     for name, fires in story.items():
         check(fires == [False, True, False], f"{name} is not shown silent, firing and silent again: {fires}")
-    never = promtool_with(lambda expr: re.sub(r"(>=|<) [\d.e]+", lambda m: "> 1e99" if m[1] == ">=" else "< -1", expr, count=1))
+    never = promtool_with(r"(>=|<) [\d.e]+", {">=": "> 1e99", "<": "< -1"})
     check(failed(never) == names, f"these pass though they cannot fire: {names - failed(never)}")
-    always = promtool_with(lambda expr: re.sub(r"(>=|<) [\d.e]+.*", lambda m: ">= -1e99" if m[1] == ">=" else "< 2", expr))
+    always = promtool_with(r"(>=|<) [\d.e]+.*", {">=": ">= -1e99", "<": "< 2"})
     check(failed(always) == names, f"these pass though they fire for ever: {names - failed(always)}")
     note(f"{len(names)} alerts")
 
 
-def promtool_with(change):
-    """What promtool says of the tests when each alert's expression is changed."""
+def promtool_with(condition, others):
+    """What promtool says of the tests when each alert's condition, a pattern, becomes another."""
     import yaml  # pylint: disable=import-outside-toplevel
     with tempfile.TemporaryDirectory() as place:
         changed = load_yaml(ALERTS)
         for group in changed["groups"]:
             for rule in group["rules"]:
-                rule["expr"] = change(rule["expr"])
+                rule["expr"] = re.sub(condition, lambda found: others[found[1]], rule["expr"], count=1)
         for name, text in (("alerts.yaml", yaml.safe_dump(changed)), ("rules.yaml", RULES.read_text()),
                            ("alerts_test.yaml", TESTS.read_text())):
             (pathlib.Path(place) / name).write_text(text, encoding="utf-8")
@@ -245,8 +187,13 @@ def runbook():
             check(word in body, f"{heading} does not say {word}")
     for name, rule in names.items():
         path, anchor = rule["annotations"]["runbook_url"].split("#")
-        check(TOP / path == RUNBOOK and anchor in anchors(text) and anchor == name.lower(), f"{name}: {path}#{anchor} is nowhere")
+        check(TOP / path == RUNBOOK and anchor in anchors(text) and anchor == name.lower(), f"{name}: no {path}#{anchor}")
         check(rule["labels"]["severity"] in ("info", "warning", "critical") and rule["for"], f"{name}: severity or for")
+    readme = (DASHBOARDS / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (Ctxtrace\w+) \| (\w+) \|", readme, re.MULTILINE))
+    check(told == {name: rule["labels"]["severity"] for name, rule in names.items()}, f"the README tells {told}")
+    gone = [path for path in re.findall(r"\]\(([\w./-]+)\)", readme) if not (DASHBOARDS / path).exists()]
+    check(not gone, f"the README points to {gone}")
 
 
 LIVE_SECONDS = 120  # as long as a busy machine may take; it goes on as soon as all is there
@@ -268,7 +215,8 @@ def check_variables(source, dashboards):
         for one in dashboard["templating"]["list"]:
             if one["type"] != "datasource":
                 series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"]).groups()
-                found = source.api(f"label/{label}/values", **{"match[]": data.substitute(series, data.variables(dashboard))})
+                of = data.substitute(series, data.variables(dashboard))
+                found = source.api(f"label/{label}/values", **{"match[]": of})
                 lists.setdefault(one["name"], set()).add(tuple(found))
     expected = {"job": ("ctxtrace",), "app_job": ("shop",), "instance": ("checkout-1", "shop-1", "shop-2"),
                 "cluster": ("east", "west"), "namespace": ("billing", "store"), "service": ("checkout", "shop")}

@@ -47,11 +47,11 @@ def rule(function):
 
 
 def load(directory):
-    rules = [one for file in ("rules.yaml", "alerts.yaml")
-             for group in yaml.safe_load((directory / file).read_text(encoding="utf-8"))["groups"] for one in group["rules"]]
+    files = [yaml.safe_load((directory / name).read_text(encoding="utf-8")) for name in ("rules.yaml", "alerts.yaml")]
+    rules = [one for file in files for group in file["groups"] for one in group["rules"]]
     recorded = {one["record"]: set() for one in rules if "record" in one}
-    files = sorted(directory.glob("*.json"))
-    return World({path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files},
+    made = sorted(directory.glob("*.json"))
+    return World({path.stem: json.loads(path.read_text(encoding="utf-8")) for path in made},
                  {**catalogue(), **recorded, **OTHERS}, {one["alert"]: one["expr"] for one in rules if "alert" in one})
 
 
@@ -302,7 +302,8 @@ def thresholds_are_alerts(dashboard, world):
         unknown = set(said) - set(world.alerts)
         wanted = {alert_number(world.alerts[name]) for name in said if name in world.alerts}
         if unknown or steps != wanted:
-            yield f"{panel['title']}: draws {sorted(steps)}, the alerts it names say {sorted(wanted)}; unknown: {sorted(unknown)}"
+            yield (f"{panel['title']}: draws {sorted(steps)}, the alerts it names say {sorted(wanted)}; "
+                   f"unknown: {sorted(unknown)}")
 
 
 @rule
@@ -339,7 +340,7 @@ def metrics_exist(dashboard, world):
             if selector.name not in world.metrics:
                 yield f"{where}: nobody exports {selector.name}"
             elif not set(matchers(selector)) <= world.metrics[selector.name] | PLACES:
-                yield f"{where}: {selector.name} has no label {sorted(set(matchers(selector)) - world.metrics[selector.name] - PLACES)}"
+                yield f"{where}: {selector.name} has not all the labels {sorted(matchers(selector))}"
 
 
 @rule

@@ -19,13 +19,13 @@ global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}/rules.yaml, {rules}/alerts.yaml]
 scrape_configs:
   - job_name: ctxtrace
-    static_configs:
-{agents}
+    static_configs: {agents}
   - job_name: shop
-    static_configs:
-{programs}
+    static_configs: {programs}
 """
-TARGET = "      - {{targets: ['{place}'], labels: {{instance: {instance}, cluster: {cluster}, namespace: {namespace}, service: {service}}}}}"
+TARGET = """
+      - targets: ['{place}']
+        labels: {{instance: {instance}, cluster: {cluster}, namespace: {namespace}, service: {service}}}"""
 # The program that does it wrong, its twin that does it right, and one in C, which tells nothing of itself.
 LEAKING, CORRECT, IN_C = (dict(instance=instance, cluster=cluster, namespace=namespace, service=service)
                           for instance, cluster, namespace, service in (
@@ -45,7 +45,7 @@ class Metered(Target):
 
 def configure(directory, agents, programs):
     def lines(places):
-        return "\n".join(TARGET.format(place=place, **labels) for place, labels in places)
+        return "".join(TARGET.format(place=place, **labels) for place, labels in places)
     path = pathlib.Path(directory) / "prometheus.yml"
     path.write_text(CONFIG.format(rules=DASHBOARDS, agents=lines(agents), programs=lines(programs)), encoding="ascii")
     subprocess.run([need_program("promtool"), "check", "config", path], check=True, capture_output=True, timeout=60)
