@@ -178,7 +178,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 262, "why", "[=PATTERN]", JUDGING & ~CENSUS, set_why,
 	  "print each cancellation: what, by whom, along which chain" },
 	{ CT_OPTION_REPORT, 276, "metrics", "ADDR", LIVE, set_metrics,
-	  "serve Prometheus metrics on ADDR (\"9435\" is 127.0.0.1:9435), see / there" },
+	  "serve Prometheus metrics over HTTP; \"9435\" means 127.0.0.1:9435" },
 	{ CT_OPTION_RULES, 259, "min-age", "T", JUDGING & ~CENSUS, set_min_age,
 	  "no finding about a live context younger than T (10s; `run`: 1s)" },
 	{ CT_OPTION_RULES, 260, "grace", "T", JUDGING & ~CENSUS, set_grace,

@@ -44,6 +44,9 @@ enum ct_confidence { CT_CONFIDENCE_SUSPECTED, CT_CONFIDENCE_CONFIRMED };
 /** Room for one sentence. */
 #define CT_SENTENCE_BYTES 320
 
+/** Routes of requests a finding names. */
+#define CT_ROUTES_SHOWN 3
+
 /** What a finding counts. */
 enum ct_subject { CT_SUBJECT_CONTEXTS, CT_SUBJECT_TASKS, CT_SUBJECT_REQUESTS };
 
@@ -55,6 +58,8 @@ struct ct_finding {
 	enum ct_subject subject;
 	uint32_t site;	       /**< Index of the creation site; CT_SITE_UNKNOWN for contexts older than the attach. */
 	uint32_t at;	       /**< Tasks and requests: site of where the one at it for the longest is now; CT_SITE_UNKNOWN. */
+	uint32_t routes[CT_ROUTES_SHOWN]; /**< What their requests ask for: ct_tree_route(). */
+	uint32_t routes_count; /**< More than CT_ROUTES_SHOWN: others besides those. */
 	uint8_t context_kind;  /**< With an unknown site, kind and parent are what is known (the report's `group`). */
 	uint64_t parent_id;    /**< Parent shared by all, 0 when they have several or none. */
 	uint64_t count;	       /**< Contexts the finding speaks of, ended ones too where the proof outlives them. */

@@ -55,7 +55,8 @@
 	CT_EVENT(HOLDER, 44, ct_event_holder, 64, "one hop of who holds a cancel function")              \
 	CT_EVENT(MEMORY, 45, ct_event_memory, 48, "what the census read: the target's bytes")            \
 	CT_EVENT(FACTS, 46, ct_event_facts, 24, "what the census knew of the program beforehand") \
-	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of")
+	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of") \
+	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -397,6 +398,15 @@ struct ct_event_goroutine {
 	__u32 strings_bytes; /**< Bytes of the strings, NULs included. */
 	__u8 context_state;  /**< enum ct_observed_state of `context`. */
 	__u8 pad[3];
+};
+
+/** What a request asks for, seen in memory. Followed by a NUL-terminated text: method and pattern, or path. */
+struct ct_event_route {
+	struct ct_event_header header;
+	__u64 context;	   /**< Of the request. */
+	__u64 task;	   /**< Who serves it. */
+	__u32 route_bytes; /**< With the NUL. */
+	__u32 pad;
 };
 
 /** What refers to a thing. */

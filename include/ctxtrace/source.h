@@ -39,6 +39,7 @@ struct ct_event {
 		const struct ct_event_memory *memory;
 		const struct ct_event_facts *facts;
 		const struct ct_event_rules *rules;
+		const struct ct_event_route *route;
 	};
 	size_t bytes; /**< Length of the event, header included. */
 };

@@ -35,6 +35,7 @@ struct ct_request {
 	uint32_t site;	       /**< Where its context was made. */
 	uint32_t handler;      /**< Site of one frame: the function that handles it, seen in memory; CT_SITE_UNKNOWN. */
 	uint32_t cancelled_by; /**< Canceller's site, however far up it was; CT_SITE_UNKNOWN. */
+	uint32_t route;	       /**< What it asks for: ct_tree_route(); 0 unknown. */
 	uint32_t tasks;	       /**< Running ones that were started with a context of it. */
 	uint8_t cancel_reason; /**< enum ct_cancel_reason of `cancelled_ns`. */
 	uint8_t flags;	       /**< CT_REQUEST_IS_ bits. */
@@ -60,6 +61,12 @@ uint32_t ct_tree_requests_end(const struct ct_tree *tree);
 
 /** @return the request at `index`, or NULL. Borrowed until the next apply, as all of these. */
 const struct ct_request *ct_tree_request(const struct ct_tree *tree, uint32_t index);
+
+/** @return the request that a task serves, or NULL. */
+const struct ct_request *ct_tree_request_by(const struct ct_tree *tree, uint64_t task);
+
+/** @return a route, "GET /orders/{id}": the program's own text, to be escaped; NULL for 0. */
+const char *ct_tree_route(const struct ct_tree *tree, uint32_t index);
 
 /** @return one past the highest index of a task, for ct_tree_task(). */
 uint32_t ct_tree_tasks_end(const struct ct_tree *tree);

@@ -71,6 +71,11 @@ def wrong(version=DEFAULT, flags=(), protocol=()):
         finding = found.pop((kind, function, line))
         report.expect(finding["severity"] == severity and finding["confidence"] == "confirmed", f"{command}: {finding}")
         report.expect(finding["count"] == COUNT, f"{command}: {finding['count']} of {COUNT}")
+        routes = [f"GET /{command}"] if kind in ("unbounded-request", "ignored-cancel") else []
+        if command != "gone-task":
+            report.expect(finding["routes"] == routes, f"{command}: {finding['routes']}, not {routes}")
+        if command == "gone-ignored":
+            report.expect("because the client went away" in finding["evidence"], f"who cancelled? {finding['evidence']}")
         if mark in ("outlives", "gone-task"):
             now = [frame["function"] for frame in finding["at"]["frames"]]
             report.expect("main.(*server).ignore" in now, f"{command} is not where it waits: {now}")

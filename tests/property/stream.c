@@ -225,6 +225,7 @@ static void add_explained(struct maker *maker, struct stream *stream, uint8_t ty
 		struct ct_event_header header;
 		struct ct_event_goroutine goroutine;
 		struct ct_event_holder holder;
+		struct ct_event_route route;
 		char bytes[OP_BYTES];
 	} event = {.bytes = {0}};
 	size_t length;
@@ -243,6 +244,13 @@ static void add_explained(struct maker *maker, struct stream *stream, uint8_t ty
 		length += pick_name(maker, event.bytes + length);
 		length += pick_name(maker, event.bytes + length);
 		event.goroutine.strings_bytes = (uint32_t)(length - sizeof(event.goroutine));
+	} else if (type == CT_EVENT_ROUTE) {
+		event.route = (struct ct_event_route){
+			.context = pick_address(maker),
+			.task = 1 + stream_below(state, maker->recipe->tasks),
+		};
+		event.route.route_bytes = pick_name(maker, event.bytes + sizeof(event.route));
+		length = sizeof(event.route) + event.route.route_bytes;
 	} else {
 		event.holder = (struct ct_event_holder){
 			.context = pick_address(maker),
@@ -286,7 +294,7 @@ static void add_pick(struct maker *maker, struct stream *stream, uint8_t type)
 		header.flags = scan.header.flags;
 		scan.header = header;
 		stream_add(stream, &scan, sizeof(scan), 0);
-	} else if (type == CT_EVENT_GOROUTINE || type == CT_EVENT_HOLDER) {
+	} else if (type == CT_EVENT_GOROUTINE || type == CT_EVENT_HOLDER || type == CT_EVENT_ROUTE) {
 		add_explained(maker, stream, type);
 	} else {
 		add_small(maker, stream, type);

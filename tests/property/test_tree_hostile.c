@@ -55,6 +55,7 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_SCAN_END] = 12,
 				[CT_EVENT_GOROUTINE] = 20,
 				[CT_EVENT_HOLDER] = 40,
+				[CT_EVENT_ROUTE] = 12,
 			},
 	};
 

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scraping a ctxtrace that serves metrics, and the programs that read what it serves."""
+import contextlib
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
+import urllib.parse
 
-from e2e import Skip, check
-from e2e_process import Agent
+from e2e import Skip, check, wait_for
+from e2e_process import Agent, Process
+from e2e_servers import answers, free_port
 
 READERS = pathlib.Path("~/.cache/ctxtrace/readers").expanduser()
 SERVING = re.compile(r"^ctxtrace: metrics on http://([^/]+)/metrics$")
@@ -133,3 +138,66 @@ def differences(samples, report):
     if created != report["contexts"]["created"] or live != report["contexts"]["live"]:
         wrong.append(f"created {created}, live {live}, not {report['contexts']}")
     return wrong
+
+
+CONFIG = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+{extra}
+scrape_configs:
+  - job_name: ctxtrace
+    static_configs: [{{targets: ["{place}"], labels: {{cluster: test}}}}]
+"""
+
+
+def program(name):
+    path = shutil.which(name)
+    if not path:
+        raise Skip(f"no {name} here; ./dev deps installs Debian's")
+    return path
+
+
+@contextlib.contextmanager
+def prometheus(place, *options, extra=""):
+    """A Prometheus that scrapes `place` every second. @return its URL."""
+    binary, port = program("prometheus"), free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        config = pathlib.Path(directory) / "prometheus.yml"
+        config.write_text(CONFIG.format(place=place, extra=extra), encoding="ascii")
+        line = [binary, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error",
+                *[option.format(directory=directory) for option in options]]
+        with Process(line, stdin=subprocess.DEVNULL):
+            wait_for("prometheus", lambda: answers(f"http://127.0.0.1:{port}/-/ready"), 60)
+            yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def victoria_metrics():
+    """@return its URL."""
+    binary, port = program("victoria-metrics"), free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        line = [binary, f"-storageDataPath={directory}", f"-httpListenAddr=127.0.0.1:{port}", "-search.latencyOffset=0s",
+                "-loggerLevel=ERROR"]
+        with Process(line, stdin=subprocess.DEVNULL):
+            wait_for("VictoriaMetrics", lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+            yield f"http://127.0.0.1:{port}"
+
+
+def api(url, path, **parameters):
+    """The data of an answer of Prometheus's API; None while it has none."""
+    answer = answers(f"{url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+    if not answer:
+        return None
+    answer = json.loads(answer)
+    check(answer["status"] == "success", f"{path} {parameters}: {answer}")
+    return answer["data"]
+
+
+def stored(url, query='{__name__=~"ctxtrace_.*"}'):
+    """{series: number} as a scrape has it, of what was stored last."""
+    data, values = api(url, "query", query=query), {}
+    for entry in data["result"] if data else []:
+        labels = {name: value for name, value in entry["metric"].items() if name not in ("job", "instance", "cluster")}
+        name = labels.pop("__name__", "")
+        shown = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+        values[f"{name}{{{shown}}}" if shown else name] = float(entry["value"][1])
+    return values

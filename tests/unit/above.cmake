@@ -3,7 +3,7 @@
 ctxtrace_unit(recording ctxtrace_probe)
 ctxtrace_unit(probe_point ctxtrace_probe)
 ctxtrace_unit(request_sites ctxtrace_probe)
-foreach(part report_text report_json metrics suppress)
+foreach(part report_text report_json report_tree metrics suppress)
   ctxtrace_unit(${part} ctxtrace_report)
   target_include_directories(test_${part} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 endforeach()
@@ -14,6 +14,9 @@ target_compile_definitions(test_metrics PRIVATE METRICS_PAGE="${PROJECT_SOURCE_D
 ctxtrace_unit(http ctxtrace_probe)
 target_sources(test_http PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/http_accept.c
   ${PROJECT_SOURCE_DIR}/user/agent/http_address.c ${PROJECT_SOURCE_DIR}/user/agent/http_body.c)
+
+ctxtrace_unit(http_none ctxtrace_core)
+target_sources(test_http_none PRIVATE ${PROJECT_SOURCE_DIR}/user/agent/http_none.c)
 
 # The command line is the program's own; its files are compiled once more here.
 ctxtrace_unit(cli ctxtrace_report ctxtrace_probe m)

@@ -118,6 +118,8 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_goroutine, GOROUTINE, .task = 1, .strings_bytes = sizeof(goroutine_strings))
 	case CT_EVENT_HOLDER:
 		SPECIMEN(ct_event_holder, HOLDER, .context = 1, .name_bytes = 3)
+	case CT_EVENT_ROUTE:
+		SPECIMEN(ct_event_route, ROUTE, .context = 1, .task = 2, .route_bytes = 3)
 	case CT_EVENT_MEMORY:
 		SPECIMEN(ct_event_memory, MEMORY, .address = 4096, .bytes = 9, .scan = 1, .read = 1)
 	case CT_EVENT_FACTS:
@@ -132,7 +134,7 @@ static struct specimen good(uint8_t type)
 		    2 * sizeof(struct ct_fact));
 	if (type == CT_EVENT_TARGET)
 		add(&specimen, target_strings, sizeof(target_strings));
-	if (type == CT_EVENT_PROVIDER || type == CT_EVENT_HOLDER)
+	if (type == CT_EVENT_PROVIDER || type == CT_EVENT_HOLDER || type == CT_EVENT_ROUTE)
 		add(&specimen, "go", 3);
 	if (type == CT_EVENT_GOROUTINE)
 		add(&specimen, goroutine_strings, sizeof(goroutine_strings));
@@ -282,6 +284,8 @@ static void nothing_is_about_context_0(void **state)
 	REFUSE(OBSERVED, ct_event_observed, scan, 0);
 	REFUSE(GOROUTINE, ct_event_goroutine, task, 0);
 	REFUSE(HOLDER, ct_event_holder, context, 0);
+	REFUSE(ROUTE, ct_event_route, context, 0);
+	REFUSE(ROUTE, ct_event_route, task, 0);
 	REFUSE(SCAN_BEGIN, ct_event_scan, scan, 0);
 	REFUSE(SCAN_END, ct_event_scan, scan, 0);
 	REFUSE(STACK, ct_event_stack, path, 0);
@@ -305,6 +309,9 @@ static void counts_are_not_believed(void **state)
 	REFUSE(PROVIDER, ct_event_provider, name_bytes, UINT32_MAX);
 	REFUSE(HOLDER, ct_event_holder, object_bytes, UINT64_C(1) << 48);
 	REFUSE(HOLDER, ct_event_holder, entries, UINT64_MAX);
+	REFUSE(ROUTE, ct_event_route, route_bytes, 0);
+	REFUSE(ROUTE, ct_event_route, route_bytes, 4);
+	REFUSE(ROUTE, ct_event_route, route_bytes, UINT32_MAX);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, 0);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, 4);
 	REFUSE(HOLDER, ct_event_holder, name_bytes, UINT32_MAX);

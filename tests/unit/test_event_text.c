@@ -93,6 +93,7 @@ static void every_type_reads_as_it_is_written(void **state)
 		"refers=5 flags=system|waits state=waiting reason=chan\\x20receive\n",
 		"+0 holder context=0x1 hop=2 kind=channel task=7 path=9 object_bytes=48 entries=3 group=4 of=2000 "
 		"flags=last|cut|parents name=main.pending\n",
+		"+0 route context=0x10 task=7 route=GET\\x20/a\\x20b\n",
 		"+0 memory scan=1 read=7 address=0xc000100000 bytes=3 content=00ff7a\n",
 		"+0 memory scan=4294967295 read=1 address=0x1000 bytes=33554432 flags=zero\n",
 		"+0 memory scan=1 read=1 address=0x1000 bytes=8192 pages=2 flags=swapped\n",

@@ -90,7 +90,7 @@ static void addresses(void **state)
 		{"0.0.0.0:80", "0.0.0.0", 80},	   {"[::1]:9435", "::1", 9435},	 {"[::]:65535", "::", 65535},
 		{"localhost:9435", "localhost", 9435},
 	};
-	static const char *const bad[] = {"",	     ":",	 "host",       "host:",	  "::1:9435", "[::1]",	   "[::1]9435", "[]:9435",
+	static const char *const bad[] = {"",	     ":",	 "host",       "host:",	  "::1:9435", "[::1]",	   "[::1]9435", "[]:9435", "a]:80", "[[::1]:80", "user@host:80",
 					  "65536", "host:-1", "host:+80", "host:8o", "host: 80", "http://h:80", "[::1:80",   "99999999999999999999"};
 	struct ct_http_address address;
 	struct ct_error error = CT_ERROR_INIT;

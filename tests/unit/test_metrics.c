@@ -253,7 +253,7 @@ static void functions_are_twenty_and_others(void **state)
 	expect_in(&rendering, "\nctxtrace_findings{kind=\"lost-cancel\",severity=\"leak\"} 100\n");
 	assert_int_equal(count_in(&rendering.text, "\nctxtrace_leaked_contexts{"), CT_METRICS_FUNCTIONS + 1);
 	expect_in(&rendering, "\nctxtrace_leaked_contexts{function=\"other\"} 160\n");
-	assert_true(count_in(&rendering.text, "\n") < 400 + 2 * CT_METRIC_END);
+	assert_true(count_in(&rendering.text, "\n") < 250 + 2 * CT_METRIC_END);
 	rendering_done(&rendering);
 	tale_end(&tale);
 }

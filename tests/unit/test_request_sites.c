@@ -19,6 +19,7 @@ static void servers_are_known(void **state)
 	assert_int_equal(ct_request_site("google.golang.org/grpc.(*Server).serveStreams.func2", NULL, 0),
 			 CT_SITE_STARTS_HANDLER);
 	assert_int_equal(ct_request_site("net/http.(*connReader).handleReadError", NULL, 0), CT_SITE_CLIENT_GONE);
+	assert_int_equal(ct_request_site("net/http.(*connReader).handleReadErrorLocked", NULL, 0), CT_SITE_CLIENT_GONE);
 }
 
 static void others_are_not(void **state)

@@ -59,6 +59,30 @@ static void a_handler_that_returns_ends_it(void **state)
 	tale_end(&tale);
 }
 
+/* Only the request that the task serves, on that very context, asks for it. */
+static void what_it_asks_for(void **state)
+{
+	struct tale tale;
+
+	(void)state;
+	begin(&tale);
+	tell(&tale, "+0 create context=0x10 parent_kind=background kind=cancel task=7 path=1\n"
+		    "+0 route context=0x20 task=7 route=GET\\x20/other\n"
+		    "+0 route context=0x10 task=8 route=GET\\x20/other\n");
+	assert_null(ct_tree_route(tale.tree, only(&tale)->route));
+	tell(&tale, "+0 route context=0x10 task=7 route=GET\\x20/orders\n");
+	assert_string_equal(ct_tree_route(tale.tree, only(&tale)->route), "GET /orders");
+	for (int i = 0; i < 1022; i++)
+		tellf(&tale, "+0 route context=0x10 task=7 route=/%d\n", i);
+	assert_string_equal(ct_tree_route(tale.tree, only(&tale)->route), "/1021");
+	assert_int_equal(tell_rc(&tale, "+0 route context=0x10 task=7 route=/1022\n"), -ENOSPC); // not told apart any more
+	assert_null(ct_tree_route(tale.tree, only(&tale)->route));
+	tell(&tale, "+0 route context=0x10 task=7 route=GET\\x20/orders\n");
+	assert_string_equal(ct_tree_route(tale.tree, only(&tale)->route), "GET /orders");
+	assert_null(ct_tree_route(tale.tree, 100000));
+	tale_end(&tale);
+}
+
 static void a_client_that_goes_does_not(void **state)
 {
 	struct tale tale;
@@ -252,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handler_that_returns_ends_it),
+		cmocka_unit_test(what_it_asks_for),
 		cmocka_unit_test(a_client_that_goes_does_not),
 		cmocka_unit_test(other_signs_end_it_too),
 		cmocka_unit_test(its_tasks_keep_it_known),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/explain_private.h"
 
+#include "ctxtrace/work.h"
 #include "provider/target.h"
 
 #include <string.h>
@@ -20,6 +21,34 @@ static int number_paths(struct explaining *explaining, const struct ct_goroutine
 	if (seen->frames && pcs[0] == seen->entry)
 		pcs[0]++; // it has not begun yet
 	return rc ? rc : ct_paths_number(paths, pcs, seen->frames, now_ns, &event->at);
+}
+
+static uint64_t serves(void *opaque, uint64_t task)
+{
+	const struct explaining *explaining = opaque;
+	const struct ct_request *request = ct_tree_request_by(explaining->live->pipeline->tree, task);
+
+	return request ? request->context : 0;
+}
+
+static int push_route(struct explaining *explaining, const struct ct_goroutine_seen *seen)
+{
+	size_t length = seen->route ? strlen(seen->route) + 1 : 0;
+	struct {
+		struct ct_event_route event;
+		char route[CT_ROUTE_BYTES];
+	} block = { 0 };
+
+	if (!length)
+		return 0;
+	block.event = (struct ct_event_route){
+		.header = { .time_ns = explaining->now_ns, .type = CT_EVENT_ROUTE },
+		.context = serves(explaining, seen->task),
+		.task = seen->task,
+		.route_bytes = (uint32_t)length,
+	};
+	memcpy(block.route, seen->route, length);
+	return ct_explain_push(explaining, &block, sizeof(block.event) + length);
 }
 
 static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
@@ -49,11 +78,13 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 	memcpy(block.strings, seen->state, state);
 	memcpy(block.strings + state, seen->reason, reason);
 	rc = block.event.header.flags & CT_GOROUTINE_SYSTEM ? 0 : number_paths(explaining, seen, &block.event);
-	return rc ? rc : ct_explain_push(explaining, &block, sizeof(block.event) + state + reason);
+	rc = rc ? rc : ct_explain_push(explaining, &block, sizeof(block.event) + state + reason);
+	return rc ? rc : push_route(explaining, seen);
 }
 
 int ct_explain_goroutines(struct explaining *explaining)
 {
-	return ct_census_goroutines(explaining->live->scanner.census, explaining->known, explaining->known_count,
-				    push_goroutine, explaining);
+	struct ct_goroutine_asker asker = { .serves = serves, .visit = push_goroutine, .opaque = explaining };
+
+	return ct_census_goroutines(explaining->live->scanner.census, explaining->known, explaining->known_count, &asker);
 }

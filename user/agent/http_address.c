@@ -42,21 +42,30 @@ static const char *split(const char *text, const char **ret_host, size_t *ret_le
 	return strchr(text, ':') == colon ? colon + 1 : NULL;
 }
 
-int ct_http_address_parse(const char *text, struct ct_http_address *ret, struct ct_error *reterr)
+/* Into `address`, whose host stands when none was written. */
+static bool parse(const char *text, struct ct_http_address *address)
 {
-	struct ct_http_address address = { .host = LOOPBACK };
 	const char *host, *port;
 	size_t length;
 
 	port = split(text, &host, &length);
-	if (!port || length >= sizeof(address.host) || !parse_port(port, &address.port)) {
+	if (!port || length >= sizeof(address->host) || !parse_port(port, &address->port))
+		return false;
+	if (!length)
+		return true;
+	memcpy(address->host, host, length);
+	address->host[length] = '\0';
+	return !strpbrk(address->host, "[]/@ ");
+}
+
+int ct_http_address_parse(const char *text, struct ct_http_address *ret, struct ct_error *reterr)
+{
+	struct ct_http_address address = { .host = LOOPBACK };
+
+	if (!parse(text, &address)) {
 		ct_error_set(reterr, -EINVAL, "--metrics \"%.100s\" is no address", text);
 		ct_error_hint(reterr, "9435 (on 127.0.0.1), host:9435 or [::1]:9435");
 		return -EINVAL;
-	}
-	if (length) {
-		memcpy(address.host, host, length);
-		address.host[length] = '\0';
 	}
 	*ret = address;
 	return 0;

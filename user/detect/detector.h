@@ -43,6 +43,7 @@ struct ct_work {
 	uint32_t at;	   /**< Where it is now; CT_SITE_UNKNOWN. */
 	uint64_t since_ns; /**< When the trouble began: its request was over, its context ended. */
 	uint32_t request;  /**< Index of its request. */
+	uint32_t route;	   /**< What that asks for; 0 unknown. */
 	bool is_handler;   /**< The task that serves the request. */
 	bool is_weak;
 };
@@ -67,6 +68,8 @@ struct ct_group {
 				  when there is none, CT_INDEX_NONE when there are several. */
 	uint32_t twins;	     /**< Contexts of that site. */
 	enum ct_subject subject;
+	uint32_t routes[CT_ROUTES_SHOWN]; /**< Of their requests, different ones. */
+	uint32_t routes_count;		  /**< More than there is room for: there are others. */
 	struct ct_work work; /**< Of tasks and requests the one that has been at it for the longest. */
 	uint64_t anchor;
 	uint64_t parent_id;

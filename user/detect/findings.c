@@ -60,6 +60,8 @@ static void fill_figures(struct ct_finding *finding, const struct ct_group *grou
 	finding->context_kind = group->context_kind;
 	finding->subject = group->subject;
 	finding->at = group->subject == CT_SUBJECT_CONTEXTS ? CT_SITE_UNKNOWN : group->work.at;
+	memcpy(finding->routes, group->routes, sizeof(finding->routes));
+	finding->routes_count = group->routes_count;
 	finding->parent_id = group->has_parents ? 0 : group->parent_id;
 	finding->count = group->count + group->ended.count;
 	finding->live = group->count;

@@ -213,6 +213,21 @@ int ct_groups_add(struct ct_groups *groups, const struct ct_detect_input *input,
 	return 0;
 }
 
+/* The first different ones, and whether there are more. */
+static void add_route(struct ct_group *group, uint32_t route)
+{
+	uint32_t kept = group->routes_count < CT_ROUTES_SHOWN ? group->routes_count : CT_ROUTES_SHOWN;
+
+	if (!route || group->routes_count > CT_ROUTES_SHOWN)
+		return;
+	for (uint32_t i = 0; i < kept; i++)
+		if (group->routes[i] == route)
+			return;
+	if (kept < CT_ROUTES_SHOWN)
+		group->routes[kept] = route;
+	group->routes_count++;
+}
+
 int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subject subject, const struct ct_work *work)
 {
 	struct ct_group key = {
@@ -232,6 +247,7 @@ int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subje
 		group->first_ns = work->since_ns;
 	if (work->since_ns > group->last_ns)
 		group->last_ns = work->since_ns;
+	add_route(group, work->route);
 	group->count++;
 	return 0;
 }

@@ -62,6 +62,7 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		.at = task->at,
 		.since_ns = since_ns,
 		.request = task->request,
+		.route = request->route,
 		.is_weak = input->is_weakened,
 	};
 	return true;
@@ -77,6 +78,7 @@ struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t 
 		.at = task ? task->at : CT_SITE_UNKNOWN,
 		.since_ns = since_ns,
 		.request = index,
+		.route = request->route,
 		.is_handler = true,
 		.is_weak = input->is_weakened,
 	};

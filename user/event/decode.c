@@ -143,6 +143,13 @@ static bool check_goroutine(const struct ct_event *event)
 	       check_strings(event, sizeof(*seen), seen->strings_bytes, 2);
 }
 
+static bool check_route(const struct ct_event *event)
+{
+	const struct ct_event_route *route = event->route;
+
+	return route->context && route->task && check_strings(event, sizeof(*route), route->route_bytes, 1);
+}
+
 static bool check_holder(const struct ct_event *event)
 {
 	const struct ct_event_holder *holder = event->holder;
@@ -190,6 +197,7 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_HOLDER] = check_holder,
 	[CT_EVENT_MEMORY] = check_memory,
 	[CT_EVENT_FACTS] = check_facts,
+	[CT_EVENT_ROUTE] = check_route,
 };
 
 /* 0: a type this version does not know. */

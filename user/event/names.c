@@ -57,6 +57,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_MEMORY] = "memory",
 	[CT_EVENT_FACTS] = "facts",
 	[CT_EVENT_RULES] = "rules",
+	[CT_EVENT_ROUTE] = "route",
 };
 
 static const struct {

@@ -210,7 +210,14 @@ static const struct ct_field holder[] = {
 	LAST,
 };
 
+static const struct ct_field route[] = {
+	FIELD(ct_event_route, context, "context", HEX, NULL),
+	FIELD(ct_event_route, task, "task", COUNT, NULL),
+	LAST,
+};
+
 static const char *const goroutine_strings[] = { "state", "reason", NULL };
+static const char *const route_strings[] = { "route", NULL };
 static const struct ct_field memory[] = {
 	FIELD(ct_event_memory, scan, "scan", COUNT, NULL),
 	FIELD(ct_event_memory, read, "read", COUNT, NULL),
@@ -275,6 +282,10 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_MEMORY] = { LAYOUT(ct_event_memory, memory), .tail = CT_TAIL_CONTENT },
 	[CT_EVENT_FACTS] = { LAYOUT(ct_event_facts, facts), .tail = CT_TAIL_FACTS },
 	[CT_EVENT_RULES] = { LAYOUT(ct_event_rules, rules) },
+	[CT_EVENT_ROUTE] = { LAYOUT(ct_event_route, route),
+			     .tail = CT_TAIL_STRINGS,
+			     .tail_names = route_strings,
+			     .tail_bytes = FIELD(ct_event_route, route_bytes, "", COUNT, NULL) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */

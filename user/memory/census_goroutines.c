@@ -7,6 +7,7 @@
 #include "memory/explain.h"
 
 #include "memory/asking.h"
+#include "memory/http_request.h"
 #include "memory/known_contexts.h"
 #include "memory/scan.h"
 #include "memory/stack_walk.h"
@@ -41,8 +42,9 @@
 struct listing {
 	struct ct_known_contexts known;
 	struct ct_objects objects;
-	int (*visit)(void *opaque, const struct ct_goroutine_seen *seen);
-	void *opaque;
+	const struct ct_goroutine_asker *asker;
+	struct ct_http_requests requests;
+	char route[CT_ROUTE_BYTES];
 	struct ct_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
 	uint64_t stack[STACK_BYTES_MAX / 8];
 };
@@ -109,7 +111,7 @@ static void read_stack(struct listing *listing, struct ct_scan *scan, const uint
 {
 	struct ct_stack_walk walk;
 	struct ct_stack stack;
-	uint64_t bytes;
+	uint64_t bytes, request;
 
 	if (!ct_stack_of(scan->census->layout.goroutine, g, &stack) || stack.is_running)
 		return; // what a running goroutine's stack holds is anybody's guess
@@ -121,6 +123,9 @@ static void read_stack(struct listing *listing, struct ct_scan *scan, const uint
 	for (unsigned int i = 0; i < walk.count; i++)
 		seen->pcs[i] = walk.pcs[i];
 	read_words(listing, bytes / 8, seen);
+	request = listing->asker->serves(listing->asker->opaque, seen->task);
+	if (request && ct_http_requests_route(&listing->requests, listing->stack, bytes / 8, request, listing->route))
+		seen->route = listing->route;
 }
 
 static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
@@ -145,7 +150,7 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 		read_waits(listing, scan, ct_load64(g + SUDOGS(layout)), &seen);
 	}
 	read_stack(listing, scan, g, &seen);
-	return seen.task ? listing->visit(listing->opaque, &seen) : 0;
+	return seen.task ? listing->asker->visit(listing->asker->opaque, &seen) : 0;
 }
 
 static int list(struct listing *listing, struct ct_census *census, const struct ct_known_context *contexts, size_t count)
@@ -164,7 +169,7 @@ static int list(struct listing *listing, struct ct_census *census, const struct 
 }
 
 int ct_census_goroutines(struct ct_census *census, const struct ct_known_context *contexts, size_t count,
-			 int (*visit_seen)(void *opaque, const struct ct_goroutine_seen *seen), void *opaque)
+			 const struct ct_goroutine_asker *asker)
 {
 	struct listing *listing = calloc(1, sizeof(*listing));
 	struct ct_asking asking;
@@ -172,8 +177,9 @@ int ct_census_goroutines(struct ct_census *census, const struct ct_known_context
 
 	if (!listing)
 		return rc;
-	listing->visit = visit_seen;
-	listing->opaque = opaque;
+	listing->asker = asker;
+	listing->requests.census = census;
+	listing->requests.objects = &listing->objects;
 	asking = ct_asking_begin(census->memory, census->read_bound);
 	rc = list(listing, census, contexts, count);
 	ct_asking_end(&asking);

@@ -29,6 +29,9 @@ struct ct_census_asker {
 int ct_census_holders(struct ct_census *census, const uint64_t *contexts, size_t count,
 		      const struct ct_census_asker *asker, struct ct_holder_chain *ret_chains);
 
+/** Room for a route, "GET /orders/{id}". */
+#define CT_ROUTE_BYTES 128
+
 /** One goroutine. */
 struct ct_goroutine_seen {
 	uint64_t task, creator; /**< goids; `creator` 0 unknown (Go before 1.21). */
@@ -40,17 +43,25 @@ struct ct_goroutine_seen {
 	uint8_t context_state;
 	bool waits;
 	bool may_be_detached; /**< Its stack leads to a context in an object of its own: WithoutCancel's, or a variable. */
+	const char *route; /**< What the request that it serves asks for; NULL unknown. Borrowed for the visit. */
 	const char *state, *reason; /**< Constant texts. */
 	unsigned int frames;	    /**< 0 while it runs. */
 	uint64_t pcs[CT_STACK_FRAMES_MAX];
+};
+
+/** Who is told about goroutines. */
+struct ct_goroutine_asker {
+	/** Address of the context of the request that a goroutine serves; 0: it serves none. */
+	uint64_t (*serves)(void *opaque, uint64_t task);
+	int (*visit)(void *opaque, const struct ct_goroutine_seen *seen); /**< @return 0 to go on. */
+	void *opaque;
 };
 
 /**
  * Visit every goroutine of the program.
  *
  * @param contexts  By address. Contexts not among them are told only when they are cancelled.
- * @param visit     @return 0 to go on.
  * @return 0; what `visit` returned; -ENOMEM; -ESRCH; -ENOENT when the list of goroutines was not found.
  */
 int ct_census_goroutines(struct ct_census *census, const struct ct_known_context *contexts, size_t count,
-			 int (*visit)(void *opaque, const struct ct_goroutine_seen *seen), void *opaque);
+			 const struct ct_goroutine_asker *asker);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The table of servers: one line for each function that makes a request's context, that starts a goroutine for its
- * handler, and that cancels the context when the handler has returned. Whoever else cancels it does so before: a client that went away, a reset stream, a server that
- * is being closed. The names were looked up in net/http of Go 1.17 to 1.27 (server.go, h2_bundle.go,
+ * handler, and that cancels the context when the handler has returned. Whoever else cancels it does so before: a client
+ * that went away, a reset stream, a server that is being closed. The names were looked up in net/http of Go 1.17 to 1.27 (server.go, h2_bundle.go,
  * internal/http2/server.go), x/net/http2 v0.40 and v0.60 (server.go), grpc-go v1.72 and v1.85 (server.go,
  * internal/transport/http2_server.go).
  */
@@ -18,7 +18,8 @@ static const struct {
 } table[] = {
 	{ "net/http.(*conn).readRequest", CT_SITE_REQUEST | CT_SITE_SERVED_BY_MAKER },
 	{ "net/http.(*conn).serve", CT_SITE_REQUEST_OVER },
-	{ "net/http.(*connReader).handleReadError", CT_SITE_CLIENT_GONE },
+	{ "net/http.(*connReader).handleReadError", CT_SITE_CLIENT_GONE }, // up to 1.24
+	{ "net/http.(*connReader).handleReadErrorLocked", CT_SITE_CLIENT_GONE },
 	{ "net/http.(*http2serverConn).newStream", CT_SITE_REQUEST },
 	{ "net/http.(*http2serverConn).scheduleHandler", CT_SITE_STARTS_HANDLER },
 	{ "net/http.(*http2serverConn).processHeaders", CT_SITE_STARTS_HANDLER }, // where it starts it itself

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ctxtrace/work.h"
 #include "report/json_parts.h"
 #include "report/summary.h"
 
@@ -95,6 +96,14 @@ static void write_examples(struct ct_json *json, const struct ct_snapshot *snaps
 	ct_json_close(json, ']');
 }
 
+static void write_routes(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_finding *finding)
+{
+	ct_json_open(json, "routes", '[');
+	for (uint32_t i = 0; i < finding->routes_count && i < CT_ROUTES_SHOWN; i++)
+		ct_json_string(json, NULL, ct_tree_route(snapshot->tree, finding->routes[i]));
+	ct_json_close(json, ']');
+}
+
 static void write_finding(struct ct_json *json, const struct ct_snapshot *snapshot, const struct ct_finding *finding)
 {
 	char number[32];
@@ -124,6 +133,7 @@ static void write_finding(struct ct_json *json, const struct ct_snapshot *snapsh
 		write_frames(json, ct_tree_site(snapshot->tree, finding->at), CT_STACK_FRAMES_MAX);
 		ct_json_close(json, '}');
 	}
+	write_routes(json, snapshot, finding);
 	write_examples(json, snapshot, finding);
 	snprintf(number, sizeof(number), "%016" PRIx64, finding->fingerprint);
 	ct_json_string(json, "fingerprint", number);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/text_finding.h"
 
+#include "ctxtrace/work.h"
 #include "report/paragraph.h"
 #include "report/summary.h"
 
@@ -89,6 +90,23 @@ static void add_whereabouts(struct ct_text *text, const struct ct_site *site)
 	}
 	if (!shown)
 		ct_text_add(text, "    in the runtime\n");
+}
+
+/* "GET /orders/{id}, POST /orders and others" */
+static void add_routes(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
+{
+	struct ct_text part = { 0 };
+
+	for (uint32_t i = 0; i < finding->routes_count && i < CT_ROUTES_SHOWN; i++) {
+		ct_text_add(&part, i ? ", " : "");
+		ct_text_add_escaped(&part, ct_tree_route(snapshot->tree, finding->routes[i]), CT_COLUMNS / 2);
+	}
+	if (finding->routes_count > CT_ROUTES_SHOWN)
+		ct_text_add(&part, " and others");
+	if (part.length)
+		ct_text_add_paragraph(text, CT_LABEL_INDENT, CT_LABEL_COLUMN, "request", part.data);
+	text->failed |= part.failed;
+	ct_text_done(&part);
 }
 
 static void add_parent(const struct ct_snapshot *snapshot, const struct ct_finding *finding, struct ct_text *text)
@@ -195,6 +213,7 @@ void ct_text_add_finding(const struct ct_snapshot *snapshot, const struct ct_fin
 	ct_text_add(text, "\n");
 	add_headline(snapshot, finding, text);
 	ct_text_add_frames(text, labels[finding->subject], ct_text_site(snapshot, finding->site), FRAMES_MAX);
+	add_routes(snapshot, finding, text);
 	add_parent(snapshot, finding, text);
 	if (finding->at != CT_SITE_UNKNOWN)
 		add_whereabouts(text, ct_text_site(snapshot, finding->at));

@@ -110,6 +110,15 @@ struct ct_explained {
 	uint8_t open_next;
 };
 
+/* What requests ask for, each text once. */
+struct ct_routes {
+	char **texts; /* CT_ROUTES_MAX, made with the first; the one at 0 is not used */
+	uint32_t count;
+	struct ct_map by_text;
+};
+
+#define CT_ROUTES_MAX 1024u
+
 struct ct_tree {
 	const struct ct_allocator *allocator;
 	struct ct_tree_options caps;
@@ -127,6 +136,7 @@ struct ct_tree {
 	struct ct_map by_server;  /* of these one for each task that serves, by its number */
 	struct ct_map by_maker;   /* the last one of each maker that has no server yet */
 	uint64_t last_request;
+	struct ct_routes routes;
 	uint64_t grace_ns;
 	struct ct_cancel_group *groups;
 	size_t groups_count;
@@ -249,11 +259,17 @@ void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task);
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns);
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
 uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *context);
+struct ct_request *ct_request_of_route(const struct ct_tree *tree, const struct ct_event_route *seen);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 void ct_requests_close(struct ct_tree *tree);
 
 /* handlers.c */
 int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
+
+/* routes.c */
+uint64_t ct_route_key(const void *owner, uint32_t index);
+void ct_routes_done(struct ct_tree *tree);
+int ct_apply_route(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 
 /* tasks.c */
 struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task);

@@ -346,6 +346,13 @@ uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start 
 	return index;
 }
 
+struct ct_request *ct_request_of_route(const struct ct_tree *tree, const struct ct_event_route *seen)
+{
+	uint32_t index = ct_map_find(&tree->by_server, seen->task);
+
+	return index != CT_INDEX_NONE && request_at(tree, index)->context == seen->context ? request_at(tree, index) : NULL;
+}
+
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags)
 {
 	uint32_t index = ct_map_find(&tree->by_server, task);
@@ -390,6 +397,13 @@ uint32_t ct_tree_request_of(const struct ct_tree *tree, const struct ct_context 
 	uint32_t index = ct_request_any_of(tree, context);
 
 	return index != CT_INDEX_NONE && !request_at(tree, index)->over_ns ? index : CT_INDEX_NONE;
+}
+
+const struct ct_request *ct_tree_request_by(const struct ct_tree *tree, uint64_t task)
+{
+	uint32_t index = ct_map_find(&tree->by_server, task);
+
+	return index == CT_INDEX_NONE ? NULL : request_at(tree, index);
 }
 
 uint32_t ct_tree_requests_end(const struct ct_tree *tree)

@@ -59,6 +59,7 @@ static void init_rooms(struct ct_tree *tree)
 	ct_map_init(&tree->by_server, allocator, ct_server_key, tree);
 	ct_map_init(&tree->by_maker, allocator, ct_maker_key, tree);
 	ct_map_init(&tree->by_group, allocator, ct_group_key, tree);
+	ct_map_init(&tree->routes.by_text, allocator, ct_route_key, tree);
 	ct_map_init(&tree->explained.by_goroutine, allocator, ct_goroutine_key, tree);
 }
 
@@ -110,6 +111,7 @@ void ct_tree_free(struct ct_tree *tree)
 	ct_map_done(&tree->by_path);
 	ct_map_done(&tree->by_task);
 	ct_map_done(&tree->by_group);
+	ct_routes_done(tree);
 	ct_release(allocator, tree->groups);
 	ct_release(allocator, tree->ended);
 	ct_release(allocator, tree->origins);
@@ -156,6 +158,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_GOROUTINE] = ct_apply_goroutine,
 	[CT_EVENT_HOLDER] = ct_apply_holder,
 	[CT_EVENT_RULES] = ct_apply_rules,
+	[CT_EVENT_ROUTE] = ct_apply_route,
 };
 
 int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
