@@ -53,10 +53,10 @@ SCRAPE = [
     Series("Scrape duration",
            "How long Prometheus waits for an answer. It grows with nothing that the target does: the number of "
            "series is bounded.",
-           "s", [("scrape_duration_seconds{@}", "{{instance}}")], width=8),
+           "s", [("scrape_duration_seconds{@}", "{{instance}}")], width=7),
     Series("Series of a scrape",
            "Samples in one answer. The bound is reached when 20 functions leak; more than that share one.",
-           "short", [("scrape_samples_scraped{@}", "{{instance}}")], width=8),
+           "short", [("scrape_samples_scraped{@}", "{{instance}}")], width=7),
     Table("Agents", "Who watches what, with which version. An agent that does not answer has but a 0.",
           "none",
           [Column("Watched", 'max by (instance, version, program, runtime_version) '
@@ -65,7 +65,7 @@ SCRAPE = [
                           "none", is_hidden=True),
                    Column("Answers", "min by (instance) (up{@})", "none", "CtxtraceAgentDown")],
           labels={"instance": "Instance",
-          "version": "ctxtrace", "program": "Program", "runtime_version": "Version"}, width=8,
+          "version": "ctxtrace", "program": "Program", "runtime_version": "Version"}, width=10,
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
 ]
 

@@ -48,12 +48,12 @@ OVER_TIME = [
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
     Series("Leaked memory, worst services", "The ten services that hold most. Replicas are added up.",
            "bytes",
-           [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))", "{{namespace}}/{{service}}")],
+           [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))", "{{cluster}}/{{namespace}}/{{service}}")],
            width=8),
     Series("Leak growth, worst services", "Leaked contexts a minute, of the fastest process of each service. A step on a "
            "deployment names the change.",
            "cpm", [(f"topk(10, max by ({PLACE}) (instance:ctxtrace_leaked_contexts:deriv30m{{@}}) * 60)",
-                    "{{namespace}}/{{service}}")], width=8, alert="CtxtraceLeakGrowing"),
+                    "{{cluster}}/{{namespace}}/{{service}}")], width=8, alert="CtxtraceLeakGrowing"),
 ]
 
 LOAD = [
@@ -72,5 +72,5 @@ LOAD = [
 
 FLEET = Dashboard(
     "ctxtrace-fleet", "Many processes by cluster, namespace and service. Needs the recording rules of rules.yaml.",
-    [("Now", 4, NOW), ("Which service", 10, WHERE), ("Over time", 8, OVER_TIME), ("Size", 8, LOAD)],
+    [("Now", 4, NOW), ("Which service", 8, WHERE), ("Over time", 8, OVER_TIME), ("Size", 8, LOAD)],
     before=(("cluster", "Cluster"), ("namespace", "Namespace"), ("service", "Service")))

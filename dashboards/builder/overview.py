@@ -10,11 +10,11 @@ LEAKS_NOW = [
     Stat("Leaked contexts",
          "Live contexts that nobody can cancel any more: no cancel function for them is left. Each is kept "
          "by its parent or its timer until that ends.",
-         "short", ["sum(ctxtrace_leaked_contexts{@})"]),
+         "short", ["sum(ctxtrace_leaked_contexts{@})"], width=3),
     Stat("Leaked memory",
          "What these contexts and their timers occupy, estimated from the sizes of Go's own structures. Values "
          "and closures that they refer to come on top, so the truth is larger.",
-         "bytes", ["sum(ctxtrace_leaked_bytes{@})"]),
+         "bytes", ["sum(ctxtrace_leaked_bytes{@})"], width=3),
     Stat("Growth",
          "Leaked contexts a minute: the slope of a line through the last half hour, of the fastest process. A leak "
          "that stands still was a burst; one that grows ends in a restart.",
@@ -29,11 +29,11 @@ LEAKS_NOW = [
          "Old contexts that look lost while the proof is not in yet: the program's garbage collector has not run "
          "since. They are no findings. What to do: wait for the next collection (two minutes at most once the first "
          "has run), or ask at once with `ctxtrace census --stop`.",
-         "short", ["sum(ctxtrace_undecided_contexts{@})"], width=2),
+         "short", ["sum(ctxtrace_undecided_contexts{@})"], width=3),
     Stat("Lost events",
          "Events that the kernel could not hand over, since the attach. With any, a verdict that memory does not "
          "prove is only suspected. What to do: see the agent's dashboard.",
-         "short", ["sum(ctxtrace_events_dropped_total{@})"], alert="CtxtraceEventsLost", width=2),
+         "short", ["sum(ctxtrace_events_dropped_total{@})"], alert="CtxtraceEventsLost", width=3),
 ]
 
 WHERE = [
@@ -79,7 +79,7 @@ LIFE = [
     Series("Live contexts by kind",
            "Everything that has not ended, right or wrong. A server under steady load draws a flat band. One that "
            "rises with no finding beside it is held on purpose, undecided, or older than --min-age allows to judge.",
-           "short", [("sum by (kind) (ctxtrace_contexts_live{@})", "{{kind}}")], width=8, is_stacked=True),
+           "short", [("sum by (kind) (ctxtrace_contexts_live{@}) > 0", "{{kind}}")], width=8, is_stacked=True),
     Series("Created and ended",
            "The two lines should lie on one another. A gap between them that stays is the rate at which live "
            "contexts grow.",

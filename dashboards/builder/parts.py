@@ -188,8 +188,8 @@ class Table(Panel):
         for column in (one for one in self.columns if not one.is_hidden):
             panel = panel.override_by_name(column.name, _cell(column))
         for label, (title, address) in self.links.items():
-            panel = panel.override_by_name(self.labels[label], [model.DynamicConfigValue(
-                "links", [dashboard.DashboardLink(title).url(address).build()])])
+            panel = panel.override_by_name(self.labels[label], [
+                model.DynamicConfigValue("links", [{"title": title, "url": address}])])
         return panel
 
 
@@ -204,11 +204,15 @@ def _cell(column):
 
 
 def variable(name, label, query):
-    """Of a label, any number of values; all of them, and those without the label, at first."""
-    return (dashboard.QueryVariable(name).label(label).query({"query": query, "refId": name}).datasource(SOURCE)
-            .multi(True).include_all(True).all_value(".*").refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    """
+    Of a label, any number of values, all at first. All jobs are those of the list: every other job has an `up`, too. For
+    the others all is everything, series without the label included.
+    """
+    made = (dashboard.QueryVariable(name).label(label).query({"query": query, "refId": name}).datasource(SOURCE)
+            .multi(True).include_all(True).refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(model.VariableSort.ALPHABETICAL_ASC)
             .current(model.VariableOption(selected=True, text=["All"], value=["$__all"])))
+    return made if name.endswith("job") else made.all_value(".*")
 
 
 def annotations():

@@ -33,10 +33,13 @@ def legend_of(target, labels):
     return form
 
 
-def nice_ticks(low, high, count=4):
+def nice_ticks(low, high, unit, count=4):
     """Round numbers between the two."""
     if high <= low:
         high = low + 1
+    if unit == "bytes" and high >= 1024:
+        scale = 1024 ** int(math.log(high, 1024))
+        return [tick * scale for tick in nice_ticks(low / scale, high / scale, "", count)]
     rough = (high - low) / count
     size = 10 ** math.floor(math.log10(rough))
     step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if rough <= factor * size * 1.0001)
@@ -61,7 +64,7 @@ class Area:
 
     def frame(self, unit):
         drawn = []
-        for tick in nice_ticks(self.low, self.high):
+        for tick in nice_ticks(self.low, self.high, unit):
             y = self.y(tick)
             drawn.append(f'<line x1="{self.left}" x2="{self.right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRIDLINE}"/>')
             drawn.append(words(self.left - 6, y + 4, units.text(tick, unit), "end"))
@@ -171,6 +174,8 @@ def heat(panel, answers, source, found_marks, width, height):
     wide, tall = (area.right - area.left) / columns, (area.bottom - area.top) / len(rows)
     drawn = area.times()
     for row, (bound, _) in enumerate(rows):
+        if tall < 10 and row % 2:
+            continue
         name = "more" if math.isinf(bound) else units.text(bound, panel["fieldConfig"]["defaults"]["unit"])
         drawn.append(words(area.left - 6, area.bottom - row * tall - tall / 2 + 4, name, "end"))
     for (column, row), value in cells.items():

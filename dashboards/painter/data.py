@@ -2,6 +2,7 @@
 """A dashboard's queries, asked of a Prometheus as Grafana would ask them: variables at All."""
 import json
 import math
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -9,17 +10,17 @@ import urllib.request
 POINTS = 120  # of a line
 
 
-def substitute(expr, names, interval="1s", rate_interval="1m", span="5m"):
-    """Grafana's own variables, and All for the dashboard's."""
+def substitute(expr, chosen, interval="1s", rate_interval="1m", span="5m"):
+    """Grafana's own variables, and the dashboard's: {name: regular expression}."""
     for name, value in (("$__rate_interval", rate_interval), ("$__interval", interval), ("$__range", span)):
         expr = expr.replace(name, value)
-    for name in sorted(names, key=len, reverse=True):
-        expr = expr.replace("${" + name + "}", ".*").replace("$" + name, ".*")
+    for name in sorted(chosen, key=len, reverse=True):
+        expr = expr.replace("${" + name + "}", chosen[name]).replace("$" + name, chosen[name])
     return expr
 
 
 def variables(dashboard):
-    return [one["name"] for one in dashboard["templating"]["list"] if one["type"] != "datasource"]
+    return [one for one in dashboard["templating"]["list"] if one["type"] != "datasource"]
 
 
 def panels(dashboard):
@@ -33,13 +34,25 @@ class Source:
         self.url, self.seconds, self.end = url, seconds, end or time.time()
         self.step = max(1, seconds // POINTS)
         self.rate_interval = max(10, 2 * self.step)
+        self._chosen = {}
 
     def api(self, path, **parameters):
         with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=60) as answer:
             return json.load(answer)["data"]
 
+    def choices(self, dashboard):
+        """({variable: [values]}, {variable: regular expression of all}); each list is narrowed by those before it."""
+        found, chosen = {}, {}
+        for one in variables(dashboard):
+            series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"]).groups()
+            found[one["name"]] = self.api(f"label/{label}/values", **{"match[]": substitute(series, chosen)})
+            chosen[one["name"]] = one.get("allValue") or "|".join(map(re.escape, found[one["name"]]))
+        return found, chosen
+
     def _expr(self, dashboard, expr):
-        return substitute(expr, variables(dashboard), f"{self.step}s", f"{self.rate_interval}s", f"{self.seconds}s")
+        if dashboard["uid"] not in self._chosen:
+            self._chosen[dashboard["uid"]] = self.choices(dashboard)[1]
+        return substitute(expr, self._chosen[dashboard["uid"]], f"{self.step}s", f"{self.rate_interval}s", f"{self.seconds}s")
 
     def instant(self, dashboard, expr):
         """[(labels, value)]"""

@@ -6,14 +6,14 @@ import time
 from painter import chart, table
 from painter.data import panels, variables
 
-WIDTH, CELL, GAP = 1120, 26, 6
+WIDTH, CELL, GAP = 1080, 24, 6
 HEAD, FOOT, TITLE = 54, 30, 28
 STYLE = """
 body { margin: 0; background: #111217; color: #ccccdc; font: 12px Inter, "DejaVu Sans", Arial, sans-serif; position: relative }
 svg { font-family: inherit; display: block }
 table { border-collapse: collapse; width: 100%; font-size: 12px }
 th { text-align: left; color: #8ab8ff; font-weight: 500 }
-th, td { padding: 6px 10px; border-bottom: 1px solid #2a2c33; white-space: nowrap }
+th, td { padding: 4px 9px; border-bottom: 1px solid #2a2c33; white-space: nowrap }
 .panel { position: absolute; background: #181b1f; border: 1px solid #2a2c33; border-radius: 3px; box-sizing: border-box;
   overflow: hidden }
 .title { font-weight: 500; font-size: 13px; padding: 6px 10px; height: 16px; white-space: nowrap }
@@ -62,7 +62,7 @@ def draw(dashboard, source):
         left, top, _, _ = place(row["gridPos"])
         parts.append(f'<div class="row" style="left:{left:.0f}px;top:{top:.0f}px">⌄ {html.escape(row["title"])}</div>')
     bottom = max(sum(place(one["gridPos"])[1::2]) for one in dashboard["panels"]) + 10
-    chosen = "".join(f'<span class="chosen">{name}: All</span>' for name in variables(dashboard))
+    chosen = "".join(f'<span class="chosen">{one["label"]}: All</span>' for one in variables(dashboard))
     span = f"{source.seconds / 60:.0f} minutes until {time.strftime('%H:%M:%S UTC', time.gmtime(source.end))}"
     title, uid = html.escape(dashboard["title"]), html.escape(dashboard["uid"])
     return (f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'

@@ -50,7 +50,7 @@ def rows_of(panel, answers):
 def draw(panel, answers, now, height):
     special, columns = overrides(panel), columns_of(panel)
     lines = []
-    for row in rows_of(panel, answers)[:max(1, (height - 34) // 29)]:
+    for row in rows_of(panel, answers)[:max(1, (height - 26) // 24)]:
         lines.append("".join(_cell(row.get(field), special.get(heading, {}), now) for field, heading in columns))
     head = "".join(f"<th>{html.escape(heading)}</th>" for _, heading in columns)
     return f'<table><tr>{head}</tr>{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'

@@ -212,12 +212,8 @@ def check_variables(source, dashboards):
     """The lists that people choose from have what there is."""
     lists = {}
     for dashboard in dashboards.values():
-        for one in dashboard["templating"]["list"]:
-            if one["type"] != "datasource":
-                series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"]).groups()
-                of = data.substitute(series, data.variables(dashboard))
-                found = source.api(f"label/{label}/values", **{"match[]": of})
-                lists.setdefault(one["name"], set()).add(tuple(found))
+        for name, found in source.choices(dashboard)[0].items():
+            lists.setdefault(name, set()).add(tuple(found))
     expected = {"job": ("ctxtrace",), "app_job": ("shop",), "instance": ("checkout-1", "shop-1", "shop-2"),
                 "cluster": ("east", "west"), "namespace": ("billing", "store"), "service": ("checkout", "shop")}
     check(lists == {name: {values} for name, values in expected.items()}, f"the lists are {lists}")
@@ -230,8 +226,12 @@ def check_rules(source):
     return {rule["name"] for rule in found if rule.get("alerts")}
 
 
+def panel_of(dashboard, title):
+    return next(one for one in data.panels(dashboard) if one["title"] == title)
+
+
 def rows(source, dashboard, title):
-    panel = next(one for one in data.panels(dashboard) if one["title"] == title)
+    panel = panel_of(dashboard, title)
     return table.rows_of(panel, source.panel(dashboard, panel))
 
 
@@ -304,6 +304,8 @@ def live():
         source = data.Source(url)
         check_variables(source, dashboards)
         check_side_by_side(source, dashboards)
+        watched = panel_of(dashboards["ctxtrace-fleet"], "Processes watched")["targets"][0]["expr"]
+        check(source.instant(dashboards["ctxtrace-fleet"], watched)[0][1] == 3, "other jobs' targets are none of ours")
         if PICTURES:  # some minutes make curves; the test itself waits for data only
             wait_for("something to look at", lambda: time.monotonic() - began > PICTURE_SECONDS, PICTURE_SECONDS + 60)
         paint(url, dashboards, PICTURE_SECONDS if PICTURES else 60)

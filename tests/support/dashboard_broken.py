@@ -19,7 +19,8 @@ OF = '{job=~"$job", instance=~"$instance"}'
 BROKEN = {
     "datasource-variable": [lambda d: variable(d, "datasource").update(label="Source"),
                             lambda d: d["templating"]["list"].append(dict(variable(d, "datasource"), name="other"))],
-    "job-variable": [lambda d: variable(d, "job").update(multi=False), lambda d: variable(d, "job").update(refresh=1)],
+    "job-variable": [lambda d: variable(d, "job").update(multi=False), lambda d: variable(d, "job").update(refresh=1),
+                     lambda d: variable(d, "job").update(allValue=".*")],
     "instance-variable": [lambda d: d["templating"]["list"].remove(variable(d, "instance")),
                           lambda d: variable(d, "instance").update(includeAll=False)],
     "label-variables-parse": [lambda d: variable(d, "job")["query"].update(query="label_values(up{, job)"),

@@ -90,7 +90,7 @@ def variables(dashboard, kind="query"):
 
 
 def parse(expr, dashboard):
-    return promql_parser.parse(substitute(expr, [one["name"] for one in dashboard["templating"]["list"]]))
+    return promql_parser.parse(substitute(expr, {one["name"]: ".*" for one in dashboard["templating"]["list"]}))
 
 
 def parsed(dashboard):
@@ -127,25 +127,26 @@ def datasource_variable(dashboard, _):
         yield f"{len(found)} data source variables; one of type prometheus, labelled Data Source, is wanted"
 
 
-def _label_variable(dashboard, name):
+def _label_variable(dashboard, name, of_all):
     found = [one for one in variables(dashboard) if one["name"] == name]
     if len(found) != 1:
         yield f"no variable {name}"
     for one in found:
-        if not (one.get("multi") and one.get("includeAll") and one.get("allValue") == ".*"):
-            yield f"variable {name} is not multi with all, .* standing for all"
+        if not (one.get("multi") and one.get("includeAll") and one.get("allValue") == of_all):
+            yield f"variable {name} is not multi with all, for which {of_all} stands"
         if one.get("refresh") != 2:
             yield f"variable {name} does not follow the time range"
 
 
 @rule
 def job_variable(dashboard, _):
-    yield from _label_variable(dashboard, "job")
+    """All of them are those listed: .* would be every job that Prometheus has, and each has an `up`."""
+    yield from _label_variable(dashboard, "job", None)
 
 
 @rule
 def instance_variable(dashboard, _):
-    yield from _label_variable(dashboard, "instance")
+    yield from _label_variable(dashboard, "instance", ".*")
 
 
 @rule
@@ -206,7 +207,7 @@ def rate_interval(dashboard, _):
 def _chosen(dashboard, label, variable_of):
     for panel, target in targets(dashboard):
         try:
-            found = list(selectors(promql_parser.parse(substitute(target["expr"], ()))))
+            found = list(selectors(promql_parser.parse(substitute(target["expr"], {}))))
         except ValueError:
             continue
         for selector in found:
