@@ -48,7 +48,8 @@ OVER_TIME = [
           links={"instance": ("This process", "/d/ctxtrace-process?var-instance=${__value.raw}&${__url_time_range}")}),
     Series("Leaked memory, worst services", "The ten services that hold most. Replicas are added up.",
            "bytes",
-           [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))", "{{cluster}}/{{namespace}}/{{service}}")],
+           [(f"topk(10, sum by ({PLACE}) (instance:ctxtrace_leaked_bytes:sum{{@}}))",
+              "{{cluster}}/{{namespace}}/{{service}}")],
            width=8),
     Series("Leak growth, worst services", "Leaked contexts a minute, of the fastest process of each service. A step on a "
            "deployment names the change.",

@@ -113,12 +113,10 @@ class Stat(Panel):
 class Series(Panel):
     """Lines over time; stacked ones are areas that add up."""
     is_stacked: bool = False
-    is_share: bool = False
 
     def start(self):
-        fill = 30 if self.is_stacked or self.is_share else 8
-        mode = (models.StackingMode.PERCENT if self.is_share else
-                models.StackingMode.NORMAL if self.is_stacked else models.StackingMode.NONE)
+        fill = 30 if self.is_stacked else 8
+        mode = models.StackingMode.NORMAL if self.is_stacked else models.StackingMode.NONE
         panel = (timeseries.Panel().thresholds(thresholds(self.alert)).fill_opacity(fill).line_width(1).axis_soft_min(0)
                  .show_points(models.VisibilityMode.NEVER).stacking(common.StackingConfig().group("A").mode(mode))
                  .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))

@@ -96,9 +96,10 @@ def legend(named, width, height):
     for i, (name, colour) in enumerate(named):
         name = name if len(name) <= 40 else name[:18] + "…" + name[-21:]
         room = 24 + 6.4 * len(name)
-        if x + room > width and y < height - 6:
-            x, y = 10, height - 6
-        if x + room > width - 30 and i + 1 < len(named):
+        is_last_line = y == height - 6
+        if x + room > width and not is_last_line:
+            x, y, is_last_line = 10, height - 6, True
+        if is_last_line and x + room > width - 30 and i + 1 < len(named):
             return drawn + [words(x, y, f"+{len(named) - i}")]
         drawn.append(f'<rect x="{x:.0f}" y="{y - 6}" width="12" height="3" fill="{colour}"/>')
         drawn.append(words(x + 17, y, name, colour=COLOURS["text"]))
@@ -106,14 +107,13 @@ def legend(named, width, height):
     return drawn
 
 
-def stacked(lines, is_share):
+def stacked(named):
     """Each line on top of those before it."""
-    times = sorted({at for _, points in lines for at, _ in points})
-    values = [dict(points) for _, points in lines]
-    totals = {at: sum(one.get(at, 0) for one in values) or 1 for at in times}
+    times = sorted({at for _, points in named for at, _ in points})
     ground, result = {at: 0 for at in times}, []
-    for (name, _), one in zip(lines, values):
-        top = {at: ground[at] + one.get(at, 0) / (totals[at] if is_share else 1) for at in times}
+    for name, points in named:
+        values = dict(points)
+        top = {at: ground[at] + values.get(at, 0) for at in times}
         result.append((name, [(at, ground[at], top[at]) for at in times]))
         ground = top
     return result
@@ -121,16 +121,17 @@ def stacked(lines, is_share):
 
 def lines(panel, answers, source, found_marks, width, height):
     custom, defaults = panel["fieldConfig"]["defaults"]["custom"], panel["fieldConfig"]["defaults"]
-    mode = custom["stacking"]["mode"]
     named = sorted((legend_of(target, labels), points) for target, answer in zip(panel["targets"], answers)
                    for labels, points in answer)
-    bands = stacked(named, mode == "percent") if mode != "none" else [
-        (name, [(at, None, value) for at, value in points]) for name, points in named]
+    if not named:
+        return no_data(width, height)
+    bands = stacked(named) if custom["stacking"]["mode"] == "normal" else [
+        (name, [(at, 0, value) for at, value in points]) for name, points in named]
     values = [value for _, points in bands for _, _, value in points]
     limits = [step["value"] for step in defaults["thresholds"]["steps"] if step["value"] is not None]
-    high = max(values, default=1)
-    high += [step for step in limits if step <= 4 * high and step > high] and max(limits) - high or 0
-    area = Area(source, width, height, min(0, *values) if values else 0, high * 1.05 or 1)
+    high = max(values)
+    high = max([high, *(limit for limit in limits if limit <= 4 * high)])
+    area = Area(source, width, height, min(0, *values), high * 1.05 or 1)
     drawn = area.frame(defaults["unit"])
     for i, (_, points) in enumerate(bands):
         drawn += band(area, points, PALETTE[i % len(PALETTE)], custom["fillOpacity"] / 100)
@@ -146,7 +147,7 @@ def lines(panel, answers, source, found_marks, width, height):
 def band(area, points, colour, opacity):
     """A line, filled down to the one below it or to zero."""
     upper = [f"{area.x(at):.1f},{area.y(value):.1f}" for at, _, value in points]
-    lower = [f"{area.x(at):.1f},{area.y(ground or 0):.1f}" for at, ground, _ in reversed(points)]
+    lower = [f"{area.x(at):.1f},{area.y(ground):.1f}" for at, ground, _ in reversed(points)]
     if len(points) == 1:
         at, _, value = points[0]
         return [f'<circle cx="{area.x(at):.1f}" cy="{area.y(value):.1f}" r="2" fill="{colour}"/>']
@@ -155,15 +156,25 @@ def band(area, points, colour, opacity):
             f'<polyline points="{" ".join(upper)}" fill="none" stroke="{colour}" stroke-width="1.3"/>']
 
 
-def heat(panel, answers, source, found_marks, width, height):
-    """Cumulative buckets, told apart; the rows between the lowest and the highest that anything is in."""
-    cumulated = sorted((float(labels["le"]), dict(points)) for labels, points in answers[0])
+def buckets(answer):
+    """Cumulative ones, told apart; those between the lowest and the highest that anything is in."""
+    cumulated = sorted((float(labels["le"]), dict(points)) for labels, points in answer)
     rows, below = [], {}
     for bound, points in cumulated:
         rows.append((bound, {at: max(0, value - below.get(at, 0)) for at, value in points.items()}))
         below = points
     used = [i for i, (_, points) in enumerate(rows) if max(points.values(), default=0) > 0]
-    rows = rows[max(0, min(used) - 1):max(used) + 2] if used else rows
+    return rows[max(0, min(used) - 1):max(used) + 2] if used else rows
+
+
+def no_data(width, height):
+    return svg(width, height, [words(width / 2, height / 2, "No data", "middle", size=18)])
+
+
+def heat(panel, answers, source, found_marks, width, height):
+    rows = buckets(answers[0])
+    if not rows:
+        return no_data(width, height)
     area = Area(source, width, height, 0, len(rows))
     most = max((value for _, points in rows for value in points.values()), default=1) or 1
     cells, columns = {}, min(60, source.seconds // source.step)
@@ -194,7 +205,7 @@ def number(panel, answers, source, found_marks, width, height):
     defaults = panel["fieldConfig"]["defaults"]
     points = next((points for answer in answers for _, points in answer), [])
     if not points:
-        return svg(width, height, [words(width / 2, height / 2, "No data", "middle", size=18)])
+        return no_data(width, height)
     value = points[-1][1]
     colour = colour_of(value, defaults["thresholds"])
     low, high = min(0, *(one for _, one in points)), max(one for _, one in points)

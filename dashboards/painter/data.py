@@ -52,7 +52,8 @@ class Source:
     def _expr(self, dashboard, expr):
         if dashboard["uid"] not in self._chosen:
             self._chosen[dashboard["uid"]] = self.choices(dashboard)[1]
-        return substitute(expr, self._chosen[dashboard["uid"]], f"{self.step}s", f"{self.rate_interval}s", f"{self.seconds}s")
+        chosen = self._chosen[dashboard["uid"]]
+        return substitute(expr, chosen, f"{self.step}s", f"{self.rate_interval}s", f"{self.seconds}s")
 
     def instant(self, dashboard, expr):
         """[(labels, value)]"""

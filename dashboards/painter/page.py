@@ -9,7 +9,8 @@ from painter.data import panels, variables
 WIDTH, CELL, GAP = 1080, 24, 6
 HEAD, FOOT, TITLE = 54, 30, 28
 STYLE = """
-body { margin: 0; background: #111217; color: #ccccdc; font: 12px Inter, "DejaVu Sans", Arial, sans-serif; position: relative }
+body { margin: 0; position: relative; background: #111217; color: #ccccdc;
+  font: 12px Inter, "DejaVu Sans", Arial, sans-serif }
 svg { font-family: inherit; display: block }
 table { border-collapse: collapse; width: 100%; font-size: 12px }
 th { text-align: left; color: #8ab8ff; font-weight: 500 }
@@ -67,6 +68,6 @@ def draw(dashboard, source):
     title, uid = html.escape(dashboard["title"]), html.escape(dashboard["uid"])
     return (f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
             f'<body style="width:{WIDTH}px;height:{bottom + FOOT:.0f}px"><div class="head">{title}{chosen}'
-            f'<span class="chosen">{span}</span></div>{"".join(parts)}<div class="foot" style="top:{bottom:.0f}px">Drawn by '
-            f'dashboards/paint.py from what a Prometheus answered to the queries of {uid}.json; not Grafana.</div></body>'
-            ), counts
+            f'<span class="chosen">{span}</span></div>{"".join(parts)}<div class="foot" style="top:{bottom:.0f}px">'
+            f'Drawn by dashboards/paint.py from what a Prometheus answered to the queries of {uid}.json; not Grafana.</div>'
+            "</body>"), counts

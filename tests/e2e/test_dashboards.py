@@ -95,8 +95,8 @@ def lint_bites():
 
 
 def promtool(*arguments, directory=DASHBOARDS):
-    done = subprocess.run([need_program("promtool"), *arguments], cwd=directory, capture_output=True, text=True, timeout=300,
-                          check=False)
+    done = subprocess.run([need_program("promtool"), *arguments], cwd=directory, capture_output=True, text=True,
+                          timeout=300, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

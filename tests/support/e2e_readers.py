@@ -2,15 +2,14 @@
 """The programs that read our formats: what tests/readers pins, where `./dev deps` puts it, and what Debian has."""
 import importlib.util
 import os
-import pathlib
 import shutil
 import sys
 
 from e2e import Skip
+from e2e_metrics import READERS
 
-HOME = pathlib.Path(os.environ.get("CTXTRACE_READERS") or pathlib.Path.home() / ".cache/ctxtrace/readers")
-PYTHON = HOME / "python/bin/python"
-NODE_MODULES = HOME / "node/node_modules"
+PYTHON = READERS / "python/bin/python"
+NODE_MODULES = READERS / "node/node_modules"
 
 
 def run_in_readers(*modules):
