@@ -379,6 +379,7 @@ struct ct_event_observed {
 /** Flags of GOROUTINE. */
 #define CT_GOROUTINE_SYSTEM 0x01 /**< The runtime's own. */
 #define CT_GOROUTINE_WAITS 0x02	 /**< It is blocked on the done channel of `context`; else its stack refers to it. */
+#define CT_GOROUTINE_TIMED 0x08	 /**< One of the channels it is blocked on is a timer's: it waits for so long at most. */
 #define CT_GOROUTINE_BOXED 0x04	 /**< Its stack leads to a context in an object of its own, as WithoutCancel makes. */
 
 /**

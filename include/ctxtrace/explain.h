@@ -37,6 +37,7 @@ struct ct_goroutine_group {
 
 /** How many there are. */
 struct ct_goroutine_totals {
+	uint64_t read_ns; /**< When they were read. */
 	uint64_t seen;	  /**< All but the runtime's own. */
 	uint64_t system;  /**< The runtime's own. */
 	uint64_t refused; /**< Of `seen`: in no group, there were too many. */

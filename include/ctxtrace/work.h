@@ -21,6 +21,7 @@
 #define CT_REQUEST_IS_STREAM 0x02   /**< It answers piece by piece, for as long as the client listens. */
 #define CT_REQUEST_IS_DETACHED 0x04 /**< Its handler has derived a context that is detached from it: it goes on on purpose. */
 #define CT_REQUEST_AWAITS_CLIENT 0x08 /**< It reads from its client or writes to it. */
+#define CT_REQUEST_AWAITS_TIMER 0x10 /**< Its handler waits for a timer, or for something else until that fires. */
 
 /** A request that is being served, or is over and still has tasks that run. One that has neither is not shown. */
 struct ct_request {
@@ -48,12 +49,12 @@ struct ct_task {
 	uint64_t creator;   /**< Task that started it; 0 unknown. */
 	uint64_t context;   /**< Address of the context it was started with; 0 none. */
 	uint64_t context_id; /**< 0: it was not known, or had ended. */
+	uint64_t seen_ns;   /**< The last reading of all goroutines that has it: the `read_ns` of that. */
 	uint32_t site;	    /**< Where it was started: the go statement. */
 	uint32_t at;	    /**< Where it was when memory was last read; CT_SITE_UNKNOWN. */
 	uint32_t request;   /**< Index; CT_INDEX_NONE. */
 	bool is_started;    /**< A TASK_START was seen; else it was seen at work. */
-	bool is_confirmed;  /**< The last reading of all goroutines has it. */
-	bool is_boxed;	    /**< In that, its stack leads to a context that may be detached. */
+	bool is_boxed;	    /**< Memory showed that its stack leads to a context that may be detached. */
 };
 
 /** @return one past the highest index of a request; walk 0..end with ct_tree_request(), which skips by returning NULL. */

@@ -13,7 +13,7 @@ from e2e_process import Agent, Target, replay
 from e2e_report import marked_line
 
 COUNT = 10
-RIGHT = ("outlives-stops", "detached", "lazy-pool", "fan-out", "gone-heeded", "hangs-bounded", "events")
+RIGHT = ("outlives-stops", "detached", "lazy-pool", "fan-out", "gone-heeded", "hangs-bounded", "long-poll", "events")
 HTTP1_ONLY = ("hijacked",)
 DETACHING = ("detached-inside", "tidies")  # context.WithoutCancel came with Go 1.21
 # command: (kind, severity, function, mark)

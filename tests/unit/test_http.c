@@ -90,8 +90,10 @@ static void addresses(void **state)
 		{"0.0.0.0:80", "0.0.0.0", 80},	   {"[::1]:9435", "::1", 9435},	 {"[::]:65535", "::", 65535},
 		{"localhost:9435", "localhost", 9435},
 	};
-	static const char *const bad[] = {"",	     ":",	 "host",       "host:",	  "::1:9435", "[::1]",	   "[::1]9435", "[]:9435", "a]:80", "[[::1]:80", "user@host:80",
-					  "65536", "host:-1", "host:+80", "host:8o", "host: 80", "http://h:80", "[::1:80",   "99999999999999999999"};
+	static const char *const bad[] = {
+		"", ":", "host", "host:", "::1:9435", "[::1]", "[::1]9435", "[]:9435", "a]:80", "[[::1]:80", "user@host:80",
+		"65536", "host:-1", "host:+80", "host:8o", "host: 80", "http://h:80", "[::1:80", "99999999999999999999",
+	};
 	struct ct_http_address address;
 	struct ct_error error = CT_ERROR_INIT;
 	char long_host[400];
@@ -135,10 +137,16 @@ static void bodies_are_shared_counted_and_bounded(void **state)
 	ct_body_release(body);
 	assert_int_equal(all.bytes, 0);
 	assert_null(ct_body_new(&all, &none));
-	all.bytes = CT_BODIES_BYTES_MAX - 4;
-	ct_text_add(&text, "hello");
+	all.bytes = CT_BODIES_BYTES_MAX;
+	while (text.length <= CT_BODY_SMALL)
+		ct_text_add(&text, "hello");
 	assert_null(ct_body_new(&all, &text));
 	assert_null(text.data);
+	ct_text_add(&text, "a scrape");
+	body = ct_body_new(&all, &text);
+	assert_non_null(body);
+	ct_body_release(body);
+	assert_true(all.bytes == CT_BODIES_BYTES_MAX);
 	ct_body_release(NULL);
 }
 

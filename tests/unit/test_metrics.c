@@ -143,6 +143,33 @@ static void distributions_are_cumulative(void **state)
 	tale_end(&tale);
 }
 
+/* A task goes on for 30 ms after the context it was started with has ended; another ends before. */
+static void late_tasks_are_measured(void **state)
+{
+	struct rendering rendering;
+	struct tale tale;
+
+	(void)state;
+	tale_begin(&tale, NULL);
+	tell(&tale, "+0 site path=1 frame=main.main|/src/main.go|27\n"
+		    "+0 begin wall_clock_ns=1700000000000000000\n"
+		    "+0 create context=0x10 kind=cancel parent_kind=background path=1 task=1\n"
+		    "+1ms task_start task=7 creator=1 context=0x10 path=1\n"
+		    "+1ms task_start task=8 creator=1 context=0x10 path=1\n"
+		    "+1ms task_start task=9 creator=1 context=0x10 path=1\n"
+		    "+1ms task_end task=8\n"
+		    "+1ms cancel context=0x10 reason=explicit\n"
+		    "+30ms task_end task=7\n");
+	scrape(&rendering, &tale, CT_DIALECT_OPENMETRICS);
+	expect_in(&rendering, "\nctxtrace_cancel_latency_seconds_bucket{le=\"0.025\"} 0\n"
+			      "ctxtrace_cancel_latency_seconds_bucket{le=\"0.05\"} 1 "
+			      "# {function=\"main.main\"} 0.030000000 1700000000.035\n");
+	expect_in(&rendering, "\nctxtrace_cancel_latency_seconds_count 1\nctxtrace_cancel_latency_seconds_sum 0.030000000\n");
+	expect_in(&rendering, "\nctxtrace_tasks_live 1\n");
+	rendering_done(&rendering);
+	tale_end(&tale);
+}
+
 /* A server that ends contexts of an hour for years: the sum of nanoseconds alone would have begun anew. */
 static void sums_do_not_wrap(void **state)
 {
@@ -330,6 +357,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_page_about_metrics_has_the_catalogue),
 		cmocka_unit_test(a_leak_is_told),
 		cmocka_unit_test(distributions_are_cumulative),
+		cmocka_unit_test(late_tasks_are_measured),
 		cmocka_unit_test(sums_do_not_wrap),
 		cmocka_unit_test(labels_are_clean),
 		cmocka_unit_test(functions_are_twenty_and_others),

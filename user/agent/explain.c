@@ -92,18 +92,43 @@ static int is_fatal(int rc)
 	return rc == -ENOMEM || rc == -ESRCH ? rc : 0;
 }
 
-int ct_explain(struct ct_live *live)
+static struct explaining begin(struct ct_live *live)
 {
-	struct explaining explaining = {
+	return (struct explaining){
 		.live = live,
 		.now_ns = ct_clock_ns(),
 		.paths = { .pipeline = live->pipeline, .symbols = live->symbols },
 		.load_bias = ct_target_load_bias(live->target),
 	};
+}
+
+static bool can_explain(const struct ct_live *live)
+{
+	return live->config.runtime == CT_RUNTIME_GO && live->scanner.census;
+}
+
+int ct_explain_work(struct ct_live *live, ct_scan_breathe drain)
+{
+	struct explaining explaining;
 	int rc;
 
-	if (live->config.runtime != CT_RUNTIME_GO || !live->scanner.census)
+	if (!can_explain(live) || live->options->no_goroutines)
 		return 0;
+	explaining = begin(live);
+	explaining.drain = drain;
+	rc = is_fatal(ct_explain_goroutines(&explaining));
+	ct_paths_done(&explaining.paths);
+	return rc;
+}
+
+int ct_explain(struct ct_live *live)
+{
+	struct explaining explaining;
+	int rc;
+
+	if (!can_explain(live))
+		return 0;
+	explaining = begin(live);
 	live->close_ns = explaining.now_ns;
 	rc = collect(&explaining);
 	if (!rc && !live->options->no_goroutines)

@@ -66,6 +66,7 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 			    .type = CT_EVENT_GOROUTINE,
 			    .flags = (uint8_t)((ct_explain_is_runtime(explaining, seen->entry) ? CT_GOROUTINE_SYSTEM : 0) |
 					       (seen->waits ? CT_GOROUTINE_WAITS : 0) |
+					       (seen->is_timed ? CT_GOROUTINE_TIMED : 0) |
 					       (seen->may_be_detached ? CT_GOROUTINE_BOXED : 0)) },
 		.task = seen->task,
 		.creator = seen->creator,
@@ -82,9 +83,17 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 	return rc ? rc : push_route(explaining, seen);
 }
 
+static void breathe(void *opaque)
+{
+	struct explaining *explaining = opaque;
+
+	if (explaining->drain)
+		explaining->drain(explaining->live);
+}
+
 int ct_explain_goroutines(struct explaining *explaining)
 {
-	struct ct_goroutine_asker asker = { .serves = serves, .visit = push_goroutine, .opaque = explaining };
+	struct ct_goroutine_asker asker = { .serves = serves, .visit = push_goroutine, .breathe = breathe, .opaque = explaining };
 
 	return ct_census_goroutines(explaining->live->scanner.census, explaining->known, explaining->known_count, &asker);
 }

@@ -19,6 +19,7 @@ struct member {
 struct explaining {
 	struct ct_live *live;
 	uint64_t now_ns; /* of all events: explaining takes no time on the stream's clock */
+	ct_scan_breathe drain; /* NULL: the window has ended */
 	struct ct_paths paths;
 	struct ct_go_module module;
 	uint64_t load_bias;

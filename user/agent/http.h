@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The HTTP server of a live session, by libmicrohttpd: no thread, its descriptor is one more in the agent's loop. It knows
- * connections, their number, their patience, and nothing of what is served.
+ * The HTTP server of a live session, by libmicrohttpd: no thread, its descriptor is one more in the agent's loop. It
+ * knows connections, their number, their patience, and nothing of what is served.
  *
  * A hostile or slow client costs a connection for ten seconds at most and never holds up the loop: nothing here waits.
  */

@@ -9,7 +9,8 @@
 
 struct ct_body *ct_body_new(struct ct_bodies *all, struct ct_text *text)
 {
-	struct ct_body *body = text->failed || all->bytes + text->capacity > CT_BODIES_BYTES_MAX ? NULL : malloc(sizeof(*body));
+	bool is_refused = text->capacity > CT_BODY_SMALL && all->bytes + text->capacity > CT_BODIES_BYTES_MAX;
+	struct ct_body *body = text->failed || is_refused ? NULL : malloc(sizeof(*body));
 
 	if (!body) {
 		ct_text_done(text);

@@ -35,6 +35,8 @@ struct ct_live {
 	int epoll_fd, timer_fd, signal_fd;
 	uint64_t end_ns; /**< When --duration is over; UINT64_MAX without. */
 	uint64_t tick_ns, judge_ns; /**< Next tick and next judgement. */
+	bool has_open_work;	    /**< The stream accuses work that memory has not been asked about. */
+	uint64_t work_ns, work_pause_ns; /**< Not before; and how long after that. */
 	bool is_over;
 	bool has_exited; /**< The target is gone: its memory cannot be asked any more. */
 	bool has_execed; /**< Gone by exec: the process lives on as something else. */
@@ -71,7 +73,10 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr);
 /** Take what has arrived. `live` as an opaque pointer; never from within itself. */
 void ct_live_drain(void *live);
 
-/** Judge now, into `findings`, and tell what is new. The next judgement is put off by what this one cost. @return 0 or -ENOMEM. */
+/**
+ * Judge now, into `findings`, and tell what is new. The next judgement is put off by what this one cost.
+ * @return 0 or -ENOMEM.
+ */
 int ct_live_judge(struct ct_live *live);
 
 /** Detach and release everything. */

@@ -26,6 +26,7 @@
 /* Two readings at least this far apart are needed for a proof, so one is due this long before the end. */
 #define LAST_READING_NS (CT_PROOF_DISTANCE_NS + 50 * CT_NSEC_PER_MSEC)
 #define LAST_READINGS_MAX 2
+#define WORK_PAUSE_NS_MAX (64 * CT_NSEC_PER_SEC)
 #define LAST_MOMENT_NS CT_NSEC_PER_SEC /* a program that takes its time to end is not waited for */
 
 static void tell_exec(struct ct_live *live)
@@ -92,18 +93,45 @@ static void tick(struct ct_live *live, uint64_t now_ns)
 	live->tick_ns = now_ns + TICK_NS;
 }
 
+static void note_open_work(struct ct_live *live, const struct ct_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		live->has_open_work |= findings->list[i].subject != CT_SUBJECT_CONTEXTS &&
+				       findings->list[i].confidence == CT_CONFIDENCE_SUSPECTED;
+	if (!live->has_open_work)
+		live->work_pause_ns = 0;
+}
+
 int ct_live_judge(struct ct_live *live)
 {
 	struct ct_findings findings = { 0 };
 	uint64_t began_ns = ct_clock_ns();
 	int rc = ct_pipeline_judge(live->pipeline, &findings);
 
+	live->has_open_work = false;
 	if (!rc) {
 		ct_findings_done(&live->findings);
 		live->findings = findings;
+		note_open_work(live, &findings);
 		ct_status_update(&live->status, live->pipeline->tree, &findings, began_ns);
 	}
 	live->judge_ns = began_ns + JUDGE_NS + (ct_clock_ns() - began_ns) * JUDGE_SHARE;
+	return rc;
+}
+
+/* Seldom when it is of no use: each time fills a recording with all goroutines. */
+static int ask_about_work(struct ct_live *live)
+{
+	uint64_t began_ns = ct_clock_ns();
+	int rc;
+
+	if (began_ns < live->work_ns)
+		return 0;
+	rc = ct_explain_work(live, ct_live_drain);
+	live->work_pause_ns = live->work_pause_ns ? live->work_pause_ns * 2 : CT_NSEC_PER_SEC;
+	if (live->work_pause_ns > WORK_PAUSE_NS_MAX)
+		live->work_pause_ns = WORK_PAUSE_NS_MAX;
+	live->work_ns = ct_clock_ns() + live->work_pause_ns + (ct_clock_ns() - began_ns) * JUDGE_SHARE;
 	return rc;
 }
 
@@ -111,6 +139,8 @@ static void scan(struct ct_live *live)
 {
 	int rc = ct_scanner_scan(&live->scanner, live->pipeline, ct_live_drain, live);
 
+	if (!rc && live->has_open_work)
+		rc = ask_about_work(live);
 	if (rc == -ENOMEM)
 		live->error = rc;
 	live->judge_ns = 0; // what it proved is announced now, and not by chance before the target ends

@@ -3,8 +3,8 @@
  * What `--metrics` serves: /metrics, /report, /tree, /healthz, and / that lists them.
  *
  * Metrics are made for each scrape from counts that are there anyway. A report or a tree may be large and takes a
- * judgement or a walk: it is made at most once a second and for less than a fiftieth of the time, and all who ask meanwhile
- * get the same one.
+ * judgement or a walk: it is made at most once a second and for less than a fiftieth of the time, and all who ask
+ * meanwhile get the same one.
  */
 #pragma once
 

@@ -210,11 +210,18 @@ bool ct_text_add_place(struct ct_text *text, const struct ct_site *site);
 /** @return true when its innermost frame is the standard library's, or nobody knows. */
 bool ct_site_is_standard(const struct ct_detect_input *input, uint32_t site);
 
-/** @return true when all goroutines were read from memory: what is not among them does not run. */
+/** Does work that the stream shows running really run? */
+enum ct_work_proof {
+	CT_WORK_ENDED,	/**< It does not, or not for the server any more. */
+	CT_WORK_OPEN,	/**< Memory has not been asked since: at most suspected. */
+	CT_WORK_PROVEN, /**< Memory shows it, or the program tells its work itself. */
+};
+
+/** @return true when all goroutines were read from memory, once at least. */
 bool ct_work_is_read(const struct ct_detect_input *input);
 
-/** @return true while the request's handler runs, on a connection that is still the server's. */
-bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_request *request);
+/** @return whether the request's handler runs, on a connection that is still the server's. */
+enum ct_work_proof ct_request_proof(const struct ct_detect_input *input, const struct ct_request *request);
 
 /** @return true when something happened, and the grace since then is over. */
 bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns);
@@ -227,8 +234,8 @@ bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns);
 bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
 		     struct ct_work *ret_work);
 
-/** The handler of a request, as work. */
-struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t request, uint64_t since_ns);
+/** The handler of a request that runs, as work. @return false when it has ended. */
+bool ct_work_of_handler(const struct ct_detect_input *input, uint32_t request, uint64_t since_ns, struct ct_work *ret_work);
 
 /** Add "12 goroutines" or "1 thread". */
 void ct_text_add_tasks(struct ct_text *text, const struct ct_detect_input *input, uint64_t count);

@@ -17,12 +17,11 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 {
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 
-	if (!ct_request_is_handled(input, request) || !ct_work_is_overdue(input, request->cancelled_ns))
+	if (!ct_work_is_overdue(input, request->cancelled_ns))
 		return false;
 	if (request->flags & CT_REQUEST_IS_DETACHED) // it tidies up
 		return false;
-	*work = ct_work_of_handler(input, index, request->cancelled_ns);
-	return true;
+	return ct_work_of_handler(input, index, request->cancelled_ns, work);
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

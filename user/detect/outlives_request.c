@@ -33,9 +33,8 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_add(&sentences->evidence, finding->count == 1 ? "s " : ", the longest ");
 	ct_text_add_duration(&sentences->evidence, finding->oldest_ns);
 	ct_text_add(&sentences->evidence, " after its handler returned");
-	if (ct_work_is_read(input))
+	if (ct_work_is_read(input) && !group->is_weak)
 		ct_text_add(&sentences->evidence, "; memory shows each of them");
-	(void)group;
 	ct_text_add(&sentences->advice, "end when the context does, or hand it one that is detached on purpose ");
 	ct_text_add(&sentences->advice, input->window->runtime == CT_RUNTIME_GO ? "(context.WithoutCancel)" :
 										       "(cctx_without_cancel)");

@@ -21,26 +21,38 @@ bool ct_site_is_standard(const struct ct_detect_input *input, uint32_t site)
 
 bool ct_work_is_read(const struct ct_detect_input *input)
 {
-	return ct_tree_goroutine_totals(input->tree)->seen != 0;
+	return ct_tree_goroutine_totals(input->tree)->read_ns != 0;
 }
 
-/* Memory's word where there is one, else the stream's. */
-static bool is_running(const struct ct_detect_input *input, const struct ct_task *task)
+/*
+ * Memory's word on work that was there at `since_ns`. A C program says itself when its work begins and ends. Of a Go
+ * program's, what is younger than the last reading of all goroutines is open until the next one; what that reading did not
+ * meet has ended.
+ */
+static enum ct_work_proof proof_of(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns)
 {
-	return task->is_confirmed || !ct_work_is_read(input);
+	uint64_t read_ns = ct_tree_goroutine_totals(input->tree)->read_ns;
+
+	if (input->window->runtime != CT_RUNTIME_GO)
+		return CT_WORK_PROVEN;
+	if (!read_ns || since_ns > read_ns)
+		return CT_WORK_OPEN;
+	return task->seen_ns == read_ns ? CT_WORK_PROVEN : CT_WORK_ENDED;
 }
 
-bool ct_request_is_handled(const struct ct_detect_input *input, const struct ct_request *request)
+enum ct_work_proof ct_request_proof(const struct ct_detect_input *input, const struct ct_request *request)
 {
 	const struct ct_task *task = request->task ? ct_tree_task_of(input->tree, request->task) : NULL;
+	enum ct_work_proof proof;
 
 	if (request->over_ns || request->flags & CT_REQUEST_IS_HIJACKED)
-		return false;
+		return CT_WORK_ENDED;
 	if (input->window->runtime != CT_RUNTIME_GO)
-		return true; // the program says when it begins and ends
+		return CT_WORK_PROVEN;
 	if (!task)
-		return false;
-	return !ct_work_is_read(input) || (task->is_confirmed && request->handler != CT_SITE_UNKNOWN);
+		return CT_WORK_ENDED;
+	proof = proof_of(input, task, request->begin_ns);
+	return proof == CT_WORK_PROVEN && request->handler == CT_SITE_UNKNOWN ? CT_WORK_ENDED : proof;
 }
 
 bool ct_work_is_overdue(const struct ct_detect_input *input, uint64_t since_ns)
@@ -52,10 +64,11 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		     struct ct_work *ret_work)
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
+	enum ct_work_proof proof = proof_of(input, task, task->start_ns);
 
 	if (!ct_work_is_overdue(input, since_ns) || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
 		return false;
-	if (!is_running(input, task) || task->is_boxed || ct_site_is_standard(input, task->site))
+	if (proof == CT_WORK_ENDED || task->is_boxed || ct_site_is_standard(input, task->site))
 		return false;
 	*ret_work = (struct ct_work){
 		.site = task->site,
@@ -63,25 +76,29 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		.since_ns = since_ns,
 		.request = task->request,
 		.route = request->route,
-		.is_weak = input->is_weakened,
+		.is_weak = input->is_weakened || proof == CT_WORK_OPEN,
 	};
 	return true;
 }
 
-struct ct_work ct_work_of_handler(const struct ct_detect_input *input, uint32_t index, uint64_t since_ns)
+bool ct_work_of_handler(const struct ct_detect_input *input, uint32_t index, uint64_t since_ns, struct ct_work *ret_work)
 {
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 	const struct ct_task *task = ct_tree_task_of(input->tree, request->task);
+	enum ct_work_proof proof = ct_request_proof(input, request);
 
-	return (struct ct_work){
+	if (proof == CT_WORK_ENDED)
+		return false;
+	*ret_work = (struct ct_work){
 		.site = request->handler == CT_SITE_UNKNOWN ? request->site : request->handler,
 		.at = task ? task->at : CT_SITE_UNKNOWN,
 		.since_ns = since_ns,
 		.request = index,
 		.route = request->route,
 		.is_handler = true,
-		.is_weak = input->is_weakened,
+		.is_weak = input->is_weakened || proof == CT_WORK_OPEN,
 	};
+	return true;
 }
 
 void ct_text_add_tasks(struct ct_text *text, const struct ct_detect_input *input, uint64_t count)

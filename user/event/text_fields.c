@@ -34,7 +34,7 @@ static const char *const rules_flags[] = { "age-chosen", NULL };
 static const char *const memory_flags[] = { "zero", "unreadable", "swapped", "stopped", NULL };
 static const char *const facts_flags[] = { "last", NULL };
 static const char *const observed_flags[] = { "deferred", "in-flux", NULL };
-static const char *const goroutine_flags[] = { "system", "waits", "boxed", NULL };
+static const char *const goroutine_flags[] = { "system", "waits", "boxed", "timed", NULL };
 static const char *const holder_flags[] = { "last", "cut", "parents", NULL };
 const char *const ct_frame_flags[] = { "inlined", "stdlib", NULL };
 

@@ -38,6 +38,16 @@
 #define SUDOG_CHANNEL(minor) ((minor) >= 26 ? 96 : 80)
 #define SUDOG_BYTES 104
 
+/*
+ * runtime.hchan (src/runtime/chan.go): qcount, dataqsiz, buf, elemsize, closed; since 1.23 the timer that feeds it. Before,
+ * and in programs that ask for asynctimerchan=1 as those of an older go.mod do, it is one with room for one time.Time.
+ */
+#define CHANNEL_ROOM 8
+#define CHANNEL_ELEMENT 24
+#define CHANNEL_TIMER 32
+#define CHANNEL_TIMER_SINCE 23
+#define TIME_BYTES 24
+
 /* The walk over all of them. */
 struct listing {
 	struct ct_known_contexts known;
@@ -45,6 +55,7 @@ struct listing {
 	const struct ct_goroutine_asker *asker;
 	struct ct_http_requests requests;
 	char route[CT_ROUTE_BYTES];
+	struct ct_window channels;
 	struct ct_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
 	uint64_t stack[STACK_BYTES_MAX / 8];
 };
@@ -69,6 +80,17 @@ static void relate(struct ct_goroutine_seen *seen, uint64_t context, uint8_t sta
 	seen->waits = waits;
 }
 
+static bool is_timer(struct listing *listing, struct ct_scan *scan, uint64_t channel)
+{
+	uint8_t bytes[CHANNEL_TIMER + 8];
+
+	if (!channel || channel % 8 || ct_window_read(&listing->channels, scan->memory, channel, bytes, sizeof(bytes)))
+		return false;
+	if (scan->census->facts.minor >= CHANNEL_TIMER_SINCE && ct_load64(bytes + CHANNEL_TIMER))
+		return true;
+	return ct_load64(bytes + CHANNEL_ROOM) == 1 && ct_load(bytes + CHANNEL_ELEMENT, 2) == TIME_BYTES;
+}
+
 static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t sudog, struct ct_goroutine_seen *seen)
 {
 	unsigned int minor = (unsigned int)scan->census->facts.minor;
@@ -82,6 +104,8 @@ static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t s
 		context = ct_known_contexts_waited(&listing->known, ct_load64(bytes + SUDOG_CHANNEL(minor)));
 		if (context)
 			relate(seen, context->address, context->state, true);
+		else
+			seen->is_timed |= is_timer(listing, scan, ct_load64(bytes + SUDOG_CHANNEL(minor)));
 		sudog = ct_load64(bytes + SUDOG_LINK(minor));
 	}
 }
@@ -153,10 +177,24 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	return seen.task ? listing->asker->visit(listing->asker->opaque, &seen) : 0;
 }
 
+static bool breathe(void *opaque, uint64_t address)
+{
+	const struct ct_goroutine_asker *asker = opaque;
+
+	(void)address;
+	asker->breathe(asker->opaque);
+	return false;
+}
+
 static int list(struct listing *listing, struct ct_census *census, const struct ct_known_context *contexts, size_t count)
 {
 	char reason[CT_REASON_BYTES];
-	struct ct_scan scan = { .census = census, .memory = census->memory, .is_complete = true, .reason = reason };
+	struct ct_scan scan = { .census = census,
+				.memory = census->memory,
+				.is_complete = true,
+				.reason = reason,
+				.known = breathe,
+				.opaque = (void *)listing->asker };
 	int rc = ct_heap_load(&census->heap, 0);
 
 	if (!rc)

@@ -42,6 +42,7 @@ struct ct_goroutine_seen {
 	uint32_t refers;
 	uint8_t context_state;
 	bool waits;
+	bool is_timed; /**< One of the channels it is blocked on is a timer's. */
 	bool may_be_detached; /**< Its stack leads to a context in an object of its own: WithoutCancel's, or a variable. */
 	const char *route; /**< What the request that it serves asks for; NULL unknown. Borrowed for the visit. */
 	const char *state, *reason; /**< Constant texts. */
@@ -54,6 +55,7 @@ struct ct_goroutine_asker {
 	/** Address of the context of the request that a goroutine serves; 0: it serves none. */
 	uint64_t (*serves)(void *opaque, uint64_t task);
 	int (*visit)(void *opaque, const struct ct_goroutine_seen *seen); /**< @return 0 to go on. */
+	void (*breathe)(void *opaque); /**< Called now and then. */
 	void *opaque;
 };
 

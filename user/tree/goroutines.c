@@ -92,9 +92,11 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	if (ct_tree_reserve(tree) || ct_slab_reserve(&tree->sites, 4) || ct_map_reserve(&tree->by_path, 4) ||
 	    reserve(tree))
 		return -ENOMEM;
-	if (ct_request_seen_at(tree, seen->task, ct_map_find(&tree->by_path, seen->at)))
+	if (ct_request_seen_at(tree, seen->task, ct_map_find(&tree->by_path, seen->at),
+			       seen->header.flags & CT_GOROUTINE_TIMED))
 		return -ENOMEM;
 	ct_explained_begin(tree);
+	tree->explained.totals.read_ns = seen->header.time_ns;
 	if (seen->header.flags & CT_GOROUTINE_SYSTEM) {
 		tree->explained.totals.system++;
 		return 0;
@@ -105,7 +107,7 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	like.at = ct_site_of_path(tree, seen->at);
 	strncpy(like.state, state, sizeof(like.state) - 1);
 	strncpy(like.reason, reason, sizeof(like.reason) - 1);
-	ct_task_seen_at(tree, seen->task, like.at, seen->header.flags & CT_GOROUTINE_BOXED);
+	ct_task_seen_at(tree, seen, like.at);
 	group = group_of(tree, &like);
 	if (!group) {
 		tree->explained.totals.refused++;

@@ -264,7 +264,7 @@ void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 void ct_requests_close(struct ct_tree *tree);
 
 /* handlers.c */
-int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site);
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_timed);
 
 /* routes.c */
 uint64_t ct_route_key(const void *owner, uint32_t index);
@@ -273,7 +273,7 @@ int ct_apply_route(struct ct_tree *tree, const struct ct_event *event, const str
 
 /* tasks.c */
 struct ct_task *ct_task_find(const struct ct_tree *tree, uint64_t task);
-void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_boxed);
+void ct_task_seen_at(struct ct_tree *tree, const struct ct_event_goroutine *seen, uint32_t site);
 bool ct_task_seen_at_work(struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_ns);
 void ct_tasks_close(struct ct_tree *tree);

@@ -126,15 +126,15 @@ void ct_tasks_close(struct ct_tree *tree)
 	tree->totals.tasks_live = 0;
 }
 
-void ct_task_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_boxed)
+void ct_task_seen_at(struct ct_tree *tree, const struct ct_event_goroutine *seen, uint32_t site)
 {
-	struct ct_task *entry = ct_task_find(tree, task);
+	struct ct_task *entry = ct_task_find(tree, seen->task);
 
 	if (!entry)
 		return;
 	entry->at = site;
-	entry->is_confirmed = true;
-	entry->is_boxed = is_boxed;
+	entry->seen_ns = seen->header.time_ns;
+	entry->is_boxed |= !!(seen->header.flags & CT_GOROUTINE_BOXED); // it may have left the stack since
 }
 
 uint32_t ct_tree_tasks_end(const struct ct_tree *tree)

@@ -55,6 +55,7 @@ func (s *server) scenarios() map[string]scenario {
 		"gone-heeded":     {handle: s.goneHeeded, leaves: true},
 		"hangs":           {handle: s.hangs, stays: true},
 		"hangs-bounded":   {handle: s.hangsBounded, stays: true},
+		"long-poll":       {handle: s.longPoll, stays: true},
 		"events":          {handle: s.events, stays: true},
 		"hijacked":        {handle: s.hijacked, stays: true},
 		"stale":           {handle: s.stale},
@@ -190,6 +191,18 @@ func (s *server) hangsBounded(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-ctx.Done():
 	case <-s.forever:
+	}
+}
+
+// longPoll waits for news, for an hour at most: that needs no deadline.
+func (s *server) longPoll(w http.ResponseWriter, r *http.Request) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	s.begun <- struct{}{}
+	select {
+	case <-r.Context().Done():
+	case <-s.forever:
+	case <-timer.C:
 	}
 }
 
