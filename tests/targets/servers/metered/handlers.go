@@ -114,7 +114,12 @@ func (s *shop) export(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel = context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 	}
-	sleep(ctx, 6*time.Second)
+	written := make(chan struct{})
+	defer time.AfterFunc(6*time.Second, func() { close(written) }).Stop() // somebody else's work
+	select {
+	case <-ctx.Done():
+	case <-written:
+	}
 	io.WriteString(w, "exported\n")
 }
 
