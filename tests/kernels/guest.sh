@@ -39,7 +39,7 @@ look_at_go() {
   mkfifo commands
   /go_counts -workers 16 -rounds 4 <commands >go.out 2>&1 &
   target=$!
-  exec 3>commands
+  exec 3<>commands # a fifo opened for writing alone waits, and a signal ends that
   wait_for 20 test -s go.out || wrong "the Go program does not start"
   /ctxtrace -p $target -d 20s -f json=go.json 2>agent.err &
   agent=$!
