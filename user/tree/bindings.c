@@ -83,8 +83,10 @@ void ct_task_derives(struct ct_tree *tree, uint32_t context, const struct ct_eve
 	} else if (now == CT_INDEX_NONE) {
 		if (!ct_tree_task_holds(tree, task)) // what it works under is none of the request's
 			ct_task_part(tree, task);
-	} else if (!((const struct ct_request *)ct_slab_at(&tree->requests, now))->over_ns) {
-		if (tree->has_threads && !task->is_explicit)
+	} else {
+		const struct ct_request *other = ct_slab_at(&tree->requests, now);
+
+		if (tree->has_threads && !task->is_explicit && !other->over_ns)
 			ct_thread_is_worker(tree, task);
 		ct_task_part(tree, task);
 	}
