@@ -333,7 +333,7 @@ static void overlapping_spans_are_dropped(void **state)
 
 static void reads_have_bounds(void **state)
 {
-	static struct ct_window window;
+	static struct ct_memory_window window;
 	uint8_t page[4096] = { 7 }, byte = 0;
 	struct fake_memory fake;
 	uint64_t word = 77;
@@ -350,10 +350,10 @@ static void reads_have_bounds(void **state)
 	assert_int_equal(ct_memory_read(&fake.memory, 1, NULL, 0), 0);
 	assert_int_equal(ct_memory_read_word(&fake.memory, 0x10ffc, &word), -EFAULT);
 	assert_int_equal(word, 77);
-	assert_int_equal(ct_window_read(&window, &fake.memory, 0x10000, &byte, 1), 0); // its window ends beyond the page
+	assert_int_equal(ct_memory_window_read(&window, &fake.memory, 0x10000, &byte, 1), 0); // its window ends beyond the page
 	assert_int_equal(byte, 7);
-	assert_int_equal(ct_window_read(&window, &fake.memory, 0x10fff, &word, 8), -EFAULT);
-	assert_int_equal(ct_window_read(&window, &fake.memory, UINT64_MAX - 2, &word, 8), -EFAULT);
+	assert_int_equal(ct_memory_window_read(&window, &fake.memory, 0x10fff, &word, 8), -EFAULT);
+	assert_int_equal(ct_memory_window_read(&window, &fake.memory, UINT64_MAX - 2, &word, 8), -EFAULT);
 }
 
 static void closures_go_by_their_names(void **state)

@@ -48,8 +48,8 @@ struct c_walk {
 	uint32_t *slots; /* open addressing by address: index + 1 */
 	size_t slots_count;
 	bool has_moved;
-	struct ct_window window;
-	struct ct_window above; /* parents lie elsewhere than their children */
+	struct ct_memory_window window;
+	struct ct_memory_window above; /* parents lie elsewhere than their children */
 	ct_census_known breathe;
 	void *opaque;
 };
@@ -109,12 +109,12 @@ static uint32_t half_at(const uint8_t *bytes, uint16_t offset)
 	return half;
 }
 
-static int read_context(struct ct_c_library *library, struct ct_window *window, uint64_t address, struct c_context *ret)
+static int read_context(struct ct_c_library *library, struct ct_memory_window *window, uint64_t address, struct c_context *ret)
 {
 	const struct cctx_census *layout = &library->layout;
 	uint8_t bytes[CONTEXT_BYTES_MAX];
 	int rc = address % 8 ? -EFAULT :
-			       ct_window_read(window, library->memory, address, bytes, layout->context_bytes);
+			       ct_memory_window_read(window, library->memory, address, bytes, layout->context_bytes);
 
 	if (rc)
 		return rc;
@@ -388,7 +388,7 @@ int ct_c_library_scan(struct ct_c_library *library, ct_census_known breathe, voi
 
 enum ct_observed_state ct_c_library_state_of(struct ct_c_library *library, uint64_t address)
 {
-	struct ct_window window = { 0 };
+	struct ct_memory_window window = { 0 };
 	struct c_context context;
 
 	if (read_context(library, &window, address, &context))

@@ -55,8 +55,8 @@ struct listing {
 	const struct ct_goroutine_asker *asker;
 	struct ct_http_requests requests;
 	char route[CT_ROUTE_BYTES];
-	struct ct_window channels;
-	struct ct_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
+	struct ct_memory_window channels;
+	struct ct_memory_window sudogs, stacks; /* both mostly lie side by side in the order of the list */
 	uint64_t stack[STACK_BYTES_MAX / 8];
 };
 
@@ -84,7 +84,7 @@ static bool is_timer(struct listing *listing, struct ct_scan *scan, uint64_t cha
 {
 	uint8_t bytes[CHANNEL_TIMER + 8];
 
-	if (!channel || channel % 8 || ct_window_read(&listing->channels, scan->memory, channel, bytes, sizeof(bytes)))
+	if (!channel || channel % 8 || ct_memory_window_read(&listing->channels, scan->memory, channel, bytes, sizeof(bytes)))
 		return false;
 	if (scan->census->facts.minor >= CHANNEL_TIMER_SINCE && ct_load64(bytes + CHANNEL_TIMER))
 		return true;
@@ -99,7 +99,7 @@ static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t s
 	for (int i = 0; i < SUDOGS_MAX && sudog && sudog % 8 == 0; i++) {
 		const struct ct_known_context *context;
 
-		if (ct_window_read(&listing->sudogs, scan->memory, sudog, bytes, sizeof(bytes)))
+		if (ct_memory_window_read(&listing->sudogs, scan->memory, sudog, bytes, sizeof(bytes)))
 			return;
 		context = ct_known_contexts_waited(&listing->known, ct_load64(bytes + SUDOG_CHANNEL(minor)));
 		if (context)
@@ -140,7 +140,7 @@ static void read_stack(struct listing *listing, struct ct_scan *scan, const uint
 	if (!ct_stack_of(scan->census->layout.goroutine, g, &stack) || stack.is_running)
 		return; // what a running goroutine's stack holds is anybody's guess
 	bytes = stack.high - stack.sp < STACK_BYTES_MAX ? stack.high - stack.sp : STACK_BYTES_MAX;
-	if (ct_window_read(&listing->stacks, scan->memory, stack.sp, listing->stack, bytes))
+	if (ct_memory_window_read(&listing->stacks, scan->memory, stack.sp, listing->stack, bytes))
 		return;
 	ct_stack_walk(&stack, listing->stack, bytes, &walk);
 	seen->frames = walk.count;

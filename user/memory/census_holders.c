@@ -18,7 +18,7 @@ struct gathering {
 	const struct ct_census_asker *asker;
 	struct ct_holder_search *search;
 	size_t stacks_room, defers_room, foreign_room;
-	struct ct_window window;
+	struct ct_memory_window window;
 };
 
 /* Room for one more of a growing array. */
@@ -44,7 +44,7 @@ static int add_defers(struct gathering *gathering, const struct ct_scan *scan, u
 	int rc = 0;
 
 	while (record && record % 8 == 0 && !rc && search->defers_count < DEFERS_MAX) {
-		if (ct_window_read(&gathering->window, scan->memory, record, bytes, sizeof(bytes)))
+		if (ct_memory_window_read(&gathering->window, scan->memory, record, bytes, sizeof(bytes)))
 			return 0;
 		rc = reserve((void **)&search->defers, search->defers_count, &gathering->defers_room,
 			     sizeof(*search->defers));

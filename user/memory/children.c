@@ -67,7 +67,7 @@ static int read_chain(struct ct_children_reader *reader, uint64_t address, ct_ch
 		int rc = hops < CHAIN_MAX ? spend(reader, SLOTS) : -EAGAIN;
 
 		if (!rc)
-			rc = ct_window_read(&reader->groups, reader->memory, address, bucket, sizeof(bucket));
+			rc = ct_memory_window_read(&reader->groups, reader->memory, address, bucket, sizeof(bucket));
 		if (rc)
 			return rc;
 		*used += visit_bucket(bucket, visit, opaque);
@@ -114,7 +114,7 @@ static int read_group(struct ct_children_reader *reader, uint64_t address, ct_ch
 	int rc = spend(reader, SLOTS);
 
 	if (!rc)
-		rc = ct_window_read(&reader->groups, reader->memory, address, group, sizeof(group));
+		rc = ct_memory_window_read(&reader->groups, reader->memory, address, group, sizeof(group));
 	for (size_t i = 0; !rc && i < SLOTS; i++) {
 		const uint8_t *key = group + 8 + i * SWISS_SLOT_BYTES;
 
@@ -130,7 +130,7 @@ static int read_table(struct ct_children_reader *reader, uint64_t address, ct_ch
 		      uint64_t *used)
 {
 	uint8_t table[TABLE_BYTES] = { 0 };
-	int rc = ct_window_read(&reader->headers, reader->memory, address, table, sizeof(table));
+	int rc = ct_memory_window_read(&reader->headers, reader->memory, address, table, sizeof(table));
 	uint64_t groups = ct_load64(table + CT_SWISS_TABLE_GROUPS), mask = ct_load64(table + CT_SWISS_TABLE_MASK);
 
 	if (!rc && mask >= TABLE_GROUPS_MAX)
@@ -169,7 +169,7 @@ int ct_children_read(struct ct_children_reader *reader, uint64_t map, ct_child_v
 	uint8_t header[SWISS_BYTES];
 	uint64_t used = 0, after = 0;
 	int rc = map % 8 ? -EFAULT :
-			   ct_window_read(&reader->headers, reader->memory, map, header, sizeof(header));
+			   ct_memory_window_read(&reader->headers, reader->memory, map, header, sizeof(header));
 
 	if (rc)
 		return rc;

@@ -18,7 +18,7 @@ struct ct_children_reader {
 	struct ct_memory *memory;
 	bool has_swiss_maps;
 	uint64_t slots_left; /**< Bound on the work of all maps together. */
-	struct ct_window headers, groups;
+	struct ct_memory_window headers, groups;
 };
 
 /**

@@ -134,7 +134,7 @@ static int read_defers(struct walk *walk, uint64_t record)
 			remembered = record;
 			next_memory *= 2;
 		}
-		if (ct_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
+		if (ct_memory_window_read(&walk->scan->census->window, walk->scan->memory, record, bytes, sizeof(bytes)))
 			return 0;
 		rc = keep_deferred(walk, (struct deferred){ ct_load64(bytes + CT_DEFER_SP),
 							    ct_load64(bytes + CT_DEFER_FN) });
@@ -153,7 +153,7 @@ static size_t deferred_cancels(struct walk *walk, size_t begin, size_t end, uint
 		uint64_t words[2], function = walk->deferred[i].function;
 		struct ct_candidate *candidate;
 
-		if (ct_window_read(&census->window, walk->scan->memory, function, words, sizeof(words)) ||
+		if (ct_memory_window_read(&census->window, walk->scan->memory, function, words, sizeof(words)) ||
 		    !ct_closure_is_owner(ct_closures_look(&census->facts.closures, words[0])))
 			continue;
 		candidate = goid ? ct_scan_note(walk->scan, words[1], CT_SEEN_OWNED) : NULL;
@@ -325,14 +325,14 @@ static void weigh_listed(struct ct_scan *scan, const uint8_t *g, bool is_first)
 int ct_scan_each_goroutine(struct ct_scan *scan, int (*visit)(struct ct_scan *scan, const uint8_t *g, void *opaque),
 			   void *opaque)
 {
-	struct ct_window window = { 0 }; // goroutines are made one after the other, so they lie side by side
+	struct ct_memory_window window = { 0 }; // goroutines are made one after the other, so they lie side by side
 	uint64_t *goroutines = NULL, count = 0;
 	uint8_t g[CT_G_BYTES];
 	int rc = find_allgs(scan->census) ? read_allgs(scan, &goroutines, &count) : -ENOENT;
 
 	for (uint64_t i = 0; i < count && !rc; i++) {
 		rc = goroutines[i] % 8 ? -EPROTO :
-					 ct_window_read(&window, scan->memory, goroutines[i], g, sizeof(g));
+					 ct_memory_window_read(&window, scan->memory, goroutines[i], g, sizeof(g));
 		if (!rc)
 			weigh_listed(scan, g, !i);
 		if (!rc && has_stack(scan, g))

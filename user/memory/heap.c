@@ -81,7 +81,7 @@ struct span_walk {
 	struct ct_heap *weighed; /* gets the numbers of sound and of odd headers; NULL nobody does */
 	uint64_t sound, odd, unread;
 	const struct ct_arena *arena;
-	struct ct_window window;
+	struct ct_memory_window window;
 	uint64_t entries[CT_ARENA_PAGES];
 };
 
@@ -152,7 +152,7 @@ static int visit_span(struct span_walk *walk, uint64_t header, uint64_t page, ui
 {
 	uint8_t bytes[CT_SPAN_HEADER_BYTES];
 	struct ct_object_span span = { .header = header };
-	int rc = ct_window_read(&walk->window, walk->heap->memory, header, bytes, sizeof(bytes));
+	int rc = ct_memory_window_read(&walk->window, walk->heap->memory, header, bytes, sizeof(bytes));
 	bool is_parsed;
 
 	if (rc)

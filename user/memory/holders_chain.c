@@ -166,7 +166,7 @@ static void add_hop(struct finding *finding, struct ct_holder_chain *chain, bool
 	size_t bytes = node->bytes < sizeof(words) ? node->bytes : sizeof(words);
 	bool is_inner_table = false;
 
-	if (!ct_window_read(&finding->window, finding->search->memory, node->start, words, bytes)) {
+	if (!ct_memory_window_read(&finding->window, finding->search->memory, node->start, words, bytes)) {
 		is_inner_table = finding->search->has_swiss_maps && is_table(node, words, below);
 		if (words[0] >= finding->search->text && words[0] < finding->search->etext) {
 			hop.kind = CT_HOLDER_CLOSURE;

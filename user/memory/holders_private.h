@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A search for holders in the making: the sweeps (holders.c), what they find (holders_found.c), and chains of them (holders_chain.c). */
+/* A search for holders in the making: sweeps (holders.c), what they find (holders_found.c), chains (holders_chain.c). */
 #pragma once
 
 #include "memory/holders.h"
@@ -51,7 +51,7 @@ struct finding {
 	int rc;
 	struct step steps[CT_NODES_MAX];
 	uint64_t seen[CT_NODES_MAX / 64]; /* nodes that are in `steps` */
-	struct ct_window window;
+	struct ct_memory_window window;
 	uint64_t buffer[8192];
 };
 

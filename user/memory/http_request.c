@@ -20,7 +20,7 @@
 
 static bool read_words(struct ct_http_requests *requests, uint64_t address, uint64_t *words, size_t count)
 {
-	return !ct_window_read(&requests->window, requests->census->memory, address, words, count * sizeof(*words));
+	return !ct_memory_window_read(&requests->window, requests->census->memory, address, words, count * sizeof(*words));
 }
 
 /* Does an object with pointers begin here, and has it room for so many bytes? */

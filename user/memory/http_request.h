@@ -16,7 +16,7 @@
 struct ct_http_requests {
 	struct ct_census *census;
 	const struct ct_objects *objects;
-	struct ct_window window;
+	struct ct_memory_window window;
 };
 
 /**

@@ -40,9 +40,9 @@ static uint64_t read_done(struct ct_known_contexts *known, const struct ct_known
 	uint64_t object = context->address, done = 0;
 
 	if (known->census->layout.context->is_timer_indirect && context->kind == CT_KIND_DEADLINE &&
-	    ct_window_read(&known->window, memory, object, &object, sizeof(object)))
+	    ct_memory_window_read(&known->window, memory, object, &object, sizeof(object)))
 		return 0;
-	if (ct_window_read(&known->window, memory, object + CONTEXT_DONE, &done, sizeof(done)) || done % 8)
+	if (ct_memory_window_read(&known->window, memory, object + CONTEXT_DONE, &done, sizeof(done)) || done % 8)
 		return 0;
 	return done;
 }
@@ -94,7 +94,7 @@ static uint8_t look_at_object(struct ct_known_contexts *known, const struct ct_o
 	if (index >= span->free_index && (ct_memory_read(memory, span->alloc_bits + index / 8, &bits, 1) ||
 					  !(bits >> (index % 8) & 1)))
 		return CT_OBSERVED_END;
-	if (ct_window_read(&known->window, memory, word, words, sizeof(words)) || !words[CT_CONTEXT_ERR / 8] ||
+	if (ct_memory_window_read(&known->window, memory, word, words, sizeof(words)) || !words[CT_CONTEXT_ERR / 8] ||
 	    ct_itabs_look(&known->census->itabs, words[0]).interface != CT_INTERFACE_CONTEXT)
 		return CT_OBSERVED_END;
 	return CT_OBSERVED_CANCELLED;
@@ -120,7 +120,7 @@ bool ct_known_contexts_is_boxed(struct ct_known_contexts *known, uint64_t word)
 
 	if (!span || !span->has_pointers || span->element_bytes != sizeof(words) || ct_object_start(span, word) != word)
 		return false;
-	return !ct_window_read(&known->window, known->census->memory, word, words, sizeof(words)) && words[1] &&
+	return !ct_memory_window_read(&known->window, known->census->memory, word, words, sizeof(words)) && words[1] &&
 	       ct_itabs_look(&known->census->itabs, words[0]).interface == CT_INTERFACE_CONTEXT;
 }
 

@@ -22,7 +22,7 @@ struct ct_known_contexts {
 	uint32_t *by_address; /**< Open addressing: index + 1, 0 empty. */
 	uint32_t *by_done;
 	uint64_t *done; /**< Of each: its channel, 0 none made yet. */
-	struct ct_window window;
+	struct ct_memory_window window;
 	struct ct_context_word strangers[4096]; /**< Answers about words that are none of `contexts`. */
 };
 

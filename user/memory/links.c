@@ -185,7 +185,7 @@ static bool climb_one(struct ct_scan *scan, struct climb *climb)
 
 	seen->parent = 0;
 	seen->parent_kind = 0;
-	if (ct_window_read(&census->window, scan->memory, climb->link, words, sizeof(words)))
+	if (ct_memory_window_read(&census->window, scan->memory, climb->link, words, sizeof(words)))
 		return false;
 	itab = ct_itabs_look(&census->itabs, words[0]);
 	if (itab.interface != CT_INTERFACE_CONTEXT)

@@ -205,7 +205,8 @@ int ct_memory_read_word(struct ct_memory *memory, uint64_t address, uint64_t *re
 	return rc;
 }
 
-int ct_window_read(struct ct_window *window, struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes)
+int ct_memory_window_read(struct ct_memory_window *window, struct ct_memory *memory, uint64_t address, void *buffer,
+			  size_t bytes)
 {
 	bool is_inside = window->valid && address >= window->base && address - window->base <= window->valid &&
 			 bytes <= window->valid - (address - window->base);

@@ -84,14 +84,15 @@ int ct_memory_read_word(struct ct_memory *memory, uint64_t address, uint64_t *re
 #define CT_WINDOW_BYTES 16384
 
 /** A short-lived copy of one stretch, for many small reads that lie close together. Zero-initialise. */
-struct ct_window {
+struct ct_memory_window {
 	uint64_t base;
 	size_t valid; /**< Bytes of `data` that hold something; 0 empty. */
 	uint8_t data[CT_WINDOW_BYTES];
 };
 
 /** As ct_memory_read(), through the window. Forget it (valid = 0) when fresh data is needed. */
-int ct_window_read(struct ct_window *window, struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes);
+int ct_memory_window_read(struct ct_memory_window *window, struct ct_memory *memory, uint64_t address, void *buffer,
+			  size_t bytes);
 
 /** Unaligned little-endian loads from a buffer. */
 static inline uint64_t ct_load(const void *from, size_t bytes)

@@ -57,7 +57,7 @@ struct ct_census {
 	struct ct_heap heap;
 	struct ct_itabs itabs;
 	struct ct_span_view view;
-	struct ct_window window;
+	struct ct_memory_window window;
 	struct ct_children_reader children;
 	uint64_t todo; /**< Up to 1.20: data pointer of context.TODO(), as of this reading; 0 unknown. */
 	unsigned int helpers; /**< Threads that read ahead. */
