@@ -51,13 +51,23 @@ static __always_inline bool ct_go_read_start(const struct ct_go_config *go, __u6
 #define CT_GO_PAGE_SHIFT 13
 #define CT_GO_ARENA_PAGES (1 << (CT_GO_ARENA_SHIFT - CT_GO_PAGE_SHIFT))
 
+/* Of a program that was traced from its first instruction they came later. 0: unknown. */
+static __always_inline __u64 ct_go_arenas(const struct ct_go_config *go)
+{
+	__u64 arenas = 0;
+
+	if (go->heap_arenas || !go->heap_arenas_at)
+		return go->heap_arenas;
+	return ct_read_word(go->heap_arenas_at, &arenas) ? 0 : arenas;
+}
+
 /** Bytes of the heap object that holds `address`; 0: not on the heap, or not readable. */
-static __always_inline __u64 ct_go_object_bytes(const struct ct_go_config *go, __u64 address)
+static __always_inline __u64 ct_go_object_bytes(const struct ct_go_config *go, __u64 arenas, __u64 address)
 {
 	__u64 page = (address >> CT_GO_PAGE_SHIFT) & (CT_GO_ARENA_PAGES - 1);
 	__u64 arena = 0, span = 0, bytes = 0;
 
-	if (ct_read_word(go->heap_arenas + 8 * ((address + go->heap_base) >> CT_GO_ARENA_SHIFT), &arena) || !arena)
+	if (ct_read_word(arenas + 8 * ((address + go->heap_base) >> CT_GO_ARENA_SHIFT), &arena) || !arena)
 		return 0;
 	if (ct_read_word(arena + go->arena_spans + 8 * page, &span) || !span)
 		return 0;
@@ -67,14 +77,14 @@ static __always_inline __u64 ct_go_object_bytes(const struct ct_go_config *go, _
 }
 
 /* Words behind the code pointer that surely belong to the function value. */
-static __always_inline __u64 ct_go_captured_words(const struct ct_go_config *go, __u64 function)
+static __always_inline __u64 ct_go_captured_words(const struct ct_go_config *go, __u64 arenas, __u64 function)
 {
 	__u64 words;
 
 	// Two captured words are never cut: if the first is half of an interface, the other half follows.
-	if (!go->heap_arenas)
+	if (!arenas)
 		return 2;
-	words = ct_go_object_bytes(go, function) / 8;
+	words = ct_go_object_bytes(go, arenas, function) / 8;
 	if (words > CT_CAPTURED_WORDS)
 		return CT_CAPTURED_WORDS;
 	return words ? words - 1 : 0;
@@ -101,7 +111,7 @@ static __always_inline bool ct_go_find_captured(const struct ct_go_config *go, _
 						struct ct_go_interface *ret_found)
 {
 	__u64 words[CT_CAPTURED_WORDS + 1] = {}; // the last one stays 0
-	__u64 count = ct_go_captured_words(go, function);
+	__u64 arenas = ct_go_arenas(go), count = ct_go_captured_words(go, arenas, function);
 	struct ct_go_interface found = {}, box;
 	__u32 bytes = (__u32)count * sizeof(words[0]);
 
@@ -113,8 +123,8 @@ static __always_inline bool ct_go_find_captured(const struct ct_go_config *go, _
 			box = (struct ct_go_interface){ words[i], words[i + 1] };
 		} else {
 			// A variable that is assigned to after it is captured lives in an object of its size: an interface.
-			if (i >= CT_CAPTURED_BOXES || !go->heap_arenas ||
-			    ct_go_object_bytes(go, words[i]) != sizeof(box) ||
+			if (i >= CT_CAPTURED_BOXES || !arenas ||
+			    ct_go_object_bytes(go, arenas, words[i]) != sizeof(box) ||
 			    bpf_probe_read_user(&box, sizeof(box), (void *)words[i]) ||
 			    !ct_go_is_context(go, box.itab, box.data))
 				continue;

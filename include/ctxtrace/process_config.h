@@ -124,6 +124,7 @@ struct ct_go_config {
 	__u32 pad;
 	/** Where the program keeps `time_base_ns`, read by the probe while that is 0: before its first instruction. */
 	__u64 time_base_at;
+	__u64 heap_arenas_at; /**< The same of `heap_arenas`. */
 };
 
 /** One process. */

@@ -169,6 +169,26 @@ static void test_captured_without_heap(void **state)
 	assert_int_equal(all_counters(), 0);
 }
 
+/* A program that is traced from its first instruction has no heap yet; where it will be found is known. */
+static void test_captured_with_heap_to_come(void **state)
+{
+	const uint64_t arenas_at = ARENAS - 0x1000;
+	struct go_interface context = go_context(&world, CT_KIND_CANCEL);
+
+	(void)state;
+	make_span(FUNCTION, 32);
+	world.config.go.heap_arenas = 0;
+	world.config.go.heap_arenas_at = arenas_at;
+	go_world_configure(&world);
+	shim_poke(arenas_at, 0);
+	shim_poke(FUNCTION + 8, 5);
+	capture(1, context);
+	assert_int_equal(start()->context, 0);
+	shim_poke(arenas_at, ARENAS);
+	assert_int_equal(start()->context, context.data);
+	assert_int_equal(all_counters(), 0);
+}
+
 /* With it every pair inside the object, and none outside. */
 static void test_captured_within_the_object(void **state)
 {
@@ -297,6 +317,7 @@ int main(void)
 		cmocka_unit_test_setup(test_unreadable_goroutine, set_up),
 		cmocka_unit_test_setup(test_end, set_up),
 		cmocka_unit_test_setup(test_captured_without_heap, set_up),
+		cmocka_unit_test_setup(test_captured_with_heap_to_come, set_up),
 		cmocka_unit_test_setup(test_captured_within_the_object, set_up),
 		cmocka_unit_test_setup(test_request_becomes_something_else, set_up),
 		cmocka_unit_test_setup(test_captured_two, set_up),

@@ -167,6 +167,21 @@ def request_site():
     report.expect(report["findings"] == [], "correct requests were accused")
 
 
+@case("at_exit")
+def at_exit():
+    """What a request left behind is found at the exit of a short program, too: its memory is asked there."""
+    need_bpf()
+    program = build("./go_requests")
+    for kind in ("outlives", "fan-out", "detached-inside", "lazy-pool"):
+        with Agent(run=[program, "-count", COUNT, "-exits", kind], command="run") as agent:
+            report = agent.finish(1 if kind == "outlives" else 0)
+        report.expect_complete()
+        report.expect(report["window"]["end"] == "target-exit", f"ended by {report['window']}")
+        found = [(f["kind"], f["severity"], f["confidence"], f["count"]) for f in report["findings"]]
+        report.expect(found == ([("outlives-request", "leak", "confirmed", COUNT)] if kind == "outlives" else []),
+                      f"{kind}: found {found}")
+
+
 case("right")(right)
 case("right_http2")(functools.partial(right, protocol=("-h2",)))
 case("wrong")(wrong)

@@ -477,8 +477,7 @@ int model_apply(struct model *model, const struct ct_event *event)
 		apply_exec(model);
 		break;
 	case CT_EVENT_EXIT:
-		close_tasks(model);
-		close_requests(model);
+		model->has_exited = true;
 		break;
 	case CT_EVENT_GAP:
 		apply_gap(model, event->gap);

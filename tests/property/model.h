@@ -76,6 +76,7 @@ struct model {
 	struct model_task tasks[MODEL_NUMBERS]; /**< Task 0: none. */
 	struct model_path paths[MODEL_NUMBERS];
 	bool has_tasks;
+	bool has_exited; /* every maker is gone */
 	uint64_t gap_to_ns;
 	uint64_t grouped;      /**< Ends that have a reason anybody gave. */
 	uint64_t grouped_late; /**< Cancel calls after such an end. */

@@ -65,7 +65,8 @@ static bool is_maker_gone(const struct model *model, const struct model_context 
 {
 	const struct model_task *task = &model->tasks[context->task];
 
-	return context->is_task_known && (!task->task || task->start_ns > context->created_ns);
+	return context->is_task_known &&
+	       (model->has_exited || !task->task || task->start_ns > context->created_ns);
 }
 
 static uint16_t state_of(const struct model *model, const struct model_context *context)

@@ -112,7 +112,6 @@ static void other_signs_end_it_too(void **state)
 		"+1s free context=0x10\n",			    // nobody can be in it any more
 		"+1s create context=0x10 parent_kind=background kind=cancel task=9 path=4\n", // another has its address
 		"+1s exec\n",
-		"+1s exit\n",
 	};
 
 	(void)state;

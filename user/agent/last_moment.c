@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/last_moment.h"
 
+#include "agent/explain.h"
 #include "agent/still.h"
 #include "provider/attach.h"
 #include "provider/go.h"
 #include "provider/target.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +32,12 @@ void ct_last_moment_look(struct ct_live *live, ct_scan_breathe drain)
 		return;
 	live->has_read_exit = true;
 	drain(live); // what it did until then comes first
-	if (ct_still_scan(live, true, drain, &error) && live->options->is_verbose)
-		fprintf(stderr, "ctxtrace: the last reading failed: %s\n", error.message);
+	if (ct_still_scan(live, true, drain, &error)) {
+		if (live->options->is_verbose)
+			fprintf(stderr, "ctxtrace: the last reading failed: %s\n", error.message);
+	} else if (ct_explain_work(live, drain) == -ENOMEM) {
+		live->error = -ENOMEM;
+	}
 	kill(live->child, SIGCONT);
 }
 

@@ -181,6 +181,7 @@ static int set_heap(struct ct_target *target, uint64_t bias, const struct ct_go_
 	if (ct_target_read(target, address + bias + layout->heap->heap_arenas, &arenas, sizeof(arenas)))
 		arenas = 0;
 	config->heap_arenas = arenas;
+	config->heap_arenas_at = address + bias + layout->heap->heap_arenas;
 	config->heap_base = CT_ARENA_BASE;
 	config->arena_spans = layout->heap->arena_spans;
 	config->span_elem_bytes = layout->heap->element_bytes;

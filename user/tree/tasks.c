@@ -53,7 +53,7 @@ bool ct_task_has_gone(const struct ct_tree *tree, uint64_t task, uint64_t time_n
 {
 	const struct ct_task *entry = ct_task_find(tree, task);
 
-	return !entry || entry->start_ns > time_ns; // thread ids come again
+	return !entry || entry->start_ns > time_ns || tree->window.is_target_gone; // thread ids come again
 }
 
 /* It is another one from here on. */

@@ -117,8 +117,7 @@ int ct_apply_exit(struct ct_tree *tree, const struct ct_event *event, const stru
 {
 	(void)event;
 	(void)ret_context;
-	ct_requests_close(tree);
-	ct_tasks_close(tree);
+	// its tasks and requests stay, as its contexts do: what went on after its end did so up to the exit
 	tree->window.is_target_gone = true;
 	return 0;
 }

@@ -286,6 +286,7 @@ func (s *server) send(client *http.Client, url string, kind scenario) {
 func main() {
 	count := flag.Int("count", 10, "requests of each command, one after the other")
 	isHTTP2 := flag.Bool("h2", false, "HTTP/2")
+	exits := flag.String("exits", "", "no commands: send the requests of this `kind`, and exit two seconds later")
 	flag.Parse()
 	s := &server{forever: make(chan struct{}), begun: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -300,14 +301,20 @@ func main() {
 		web.Start()
 	}
 	client, sent := web.Client(), map[string]int{}
-	target.Ready()
-	target.Commands(func(name string) {
+	command := func(name string) {
 		kind, ok := s.scenarios()[name]
 		for i := 0; ok && i < *count; i++ {
 			s.send(client, web.URL+"/"+name, kind)
 			sent[name]++
 		}
-	})
+	}
+	if *exits != "" {
+		command(*exits)
+		time.Sleep(2 * time.Second)
+		return
+	}
+	target.Ready()
+	target.Commands(command)
 	target.Truth(truth{Sent: sent})
 	close(s.forever)
 }
