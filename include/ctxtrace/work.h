@@ -71,7 +71,7 @@ struct ct_task {
 	bool is_started;    /**< A TASK_START was seen; else it was seen at work, or adopted. */
 	bool is_adopted;    /**< Memory has it, and nobody saw it start: before the attach, or the event was lost. */
 	bool is_system;	    /**< The runtime's own, and counted nowhere. */
-	bool is_boxed;	    /**< Memory showed that its stack leads to a context that may be detached. */
+	bool is_boxed;	    /**< In that, its stack leads to a context that may be detached. */
 	bool is_explicit;   /**< A thread that says itself for whom it works; else it would be concluded. */
 	bool is_of_library; /**< A thread that the context library has started. */
 	bool is_worker;	    /**< A thread that went from one request to another without saying so. */

@@ -218,7 +218,7 @@ void ct_task_seen_at(struct ct_tree *tree, const struct ct_event_goroutine *seen
 		return;
 	entry->at = site;
 	entry->seen_ns = seen->header.time_ns;
-	entry->is_boxed |= !!(seen->header.flags & CT_GOROUTINE_BOXED); // it may have left the stack since
+	entry->is_boxed = seen->header.flags & CT_GOROUTINE_BOXED;
 }
 
 uint32_t ct_tree_tasks_end(const struct ct_tree *tree)

@@ -25,6 +25,7 @@ type load struct {
 	isOver                     atomic.Bool
 	running                    sync.WaitGroup
 	calls, connections, errors atomic.Int64
+	leaks                      atomic.Int64 // calls that shall leave a goroutine behind
 }
 
 func (l *load) start(life context.Context) {
@@ -72,7 +73,7 @@ func (l *load) count(err error) {
 
 func (l *load) work(life context.Context, client pb.TestServiceClient) {
 	for i := 0; !l.isOver.Load(); i++ {
-		l.count(unary(life, client))
+		l.count(l.unary(life, client))
 		if i%10 == 0 {
 			l.count(download(life, client))
 			l.count(upload(life, client))
@@ -101,15 +102,17 @@ func (l *load) tidy(life context.Context, s *service) {
 func (l *load) reconnect(life context.Context) {
 	for !l.isOver.Load() {
 		client, hangUp := l.connect()
-		l.count(unary(life, client))
+		l.count(l.unary(life, client))
 		hangUp()
 	}
 }
 
-func unary(life context.Context, client pb.TestServiceClient) error {
+// unary asks for an answer. Who is told to leave something behind is told so by the client: that call begins after the
+// command, whatever is under way.
+func (l *load) unary(life context.Context, client pb.TestServiceClient) error {
 	ctx, cancel := context.WithTimeout(life, time.Minute)
 	defer cancel()
-	_, err := client.UnaryCall(ctx, &pb.SimpleRequest{ResponseSize: 100})
+	_, err := client.UnaryCall(ctx, &pb.SimpleRequest{ResponseSize: 100, FillUsername: l.leaks.Add(-1) >= 0})
 	return err
 }
 

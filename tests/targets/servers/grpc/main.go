@@ -46,7 +46,7 @@ func main() {
 			return
 		}
 		number, _ := strconv.ParseInt(command, 10, 64)
-		s.leaks.Store(number)
+		l.leaks.Store(number)
 	})
 	l.isOver.Store(true)
 	close(s.over)
@@ -60,7 +60,6 @@ func main() {
 type service struct {
 	pb.UnimplementedTestServiceServer
 	handled atomic.Int64
-	leaks   atomic.Int64 // calls that shall leave a goroutine behind
 	tidying atomic.Int64
 	forever chan struct{}
 	over    chan struct{}

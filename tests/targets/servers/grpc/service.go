@@ -44,7 +44,7 @@ func (s *service) UnaryCall(ctx context.Context, in *pb.SimpleRequest) (*pb.Simp
 	if err := s.lookup(ctx); err != nil {
 		return nil, err
 	}
-	if s.leaks.Add(-1) >= 0 {
+	if in.FillUsername {
 		go s.hold(ctx) // FIND:hold
 	}
 	if in.ResponseSize == tidies {
