@@ -103,6 +103,17 @@ static __always_inline bool ct_go_is_context(const struct ct_go_config *go, __u6
 	return kind != 0 && kind != CT_GO_TYPE_DEADLINE_EXCEEDED;
 }
 
+/*
+ * Is the word an itab of the same interface as `itab`, context.Context? Then what follows it is a context of the program's
+ * own type, which may lead to another one, detached as likely as not.
+ */
+static __always_inline bool ct_go_is_same_interface(__u64 word, __u64 itab)
+{
+	__u64 one = 0, other = 0;
+
+	return word >= 4096 && !ct_read_word(word, &one) && !ct_read_word(itab, &other) && one == other;
+}
+
 /**
  * The captured context, by value or as a variable of its own on the heap. Of two different ones nobody knows which it works
  * with. @return false: none, or several.
@@ -126,7 +137,8 @@ static __always_inline bool ct_go_find_captured(const struct ct_go_config *go, _
 			if (i >= CT_CAPTURED_BOXES || !arenas ||
 			    ct_go_object_bytes(go, arenas, words[i]) != sizeof(box) ||
 			    bpf_probe_read_user(&box, sizeof(box), (void *)words[i]) ||
-			    !ct_go_is_context(go, box.itab, box.data))
+			    !ct_go_is_context(go, box.itab, box.data) ||
+			    (i && ct_go_is_same_interface(words[i - 1], box.itab)))
 				continue;
 		}
 		if (found.data && found.data != box.data)

@@ -27,7 +27,8 @@
 #define CT_REQUEST_IS_STREAM 0x02   /**< It answers piece by piece, for as long as the client listens. */
 #define CT_REQUEST_IS_DETACHED 0x04 /**< Its handler has derived a context that is detached from it: it goes on on purpose. */
 #define CT_REQUEST_AWAITS_CLIENT 0x08 /**< It reads from its client or writes to it. */
-#define CT_REQUEST_AWAITS_TIMER 0x10 /**< Its handler waits for a timer, or for something else until that fires. */
+#define CT_REQUEST_AWAITS_TIMER 0x10 /**< Its handler waits for a timer or deadline, or something else until it fires. */
+#define CT_REQUEST_AWAITS_CONTEXT 0x40 /**< Its handler waits for a context that is live: it heeds that one. */
 #define CT_REQUEST_IS_GUESSED_OVER 0x20 /**< Its context has ended and nobody knows who serves it: it may go on. */
 
 /** Why a task belongs to its request. */

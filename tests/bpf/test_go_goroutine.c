@@ -277,6 +277,28 @@ static void test_captured_by_reference(void **state)
 	assert_int_equal(all_counters(), 0);
 }
 
+/* A context of the program's own type, whose data is an interface as well: nobody knows what it makes of it. */
+static void test_captured_foreign_context(void **state)
+{
+	const uint64_t foreign_itab = BOX + 0x100, context_type = BOX + 0x200;
+	struct go_interface context = go_context(&world, CT_KIND_CANCEL);
+
+	(void)state;
+	make_span(FUNCTION, 32);
+	make_span(BOX, 16);
+	shim_poke(BOX + 0x20, context.itab);
+	shim_poke(BOX + 0x28, context.data);
+	shim_poke(context.itab, context_type);
+	shim_poke(foreign_itab, context_type);
+	shim_poke(foreign_itab + 8, 0x505000);
+	shim_poke(FUNCTION + 8, foreign_itab);
+	shim_poke(FUNCTION + 16, BOX + 0x20);
+	assert_int_equal(start()->context, 0);
+	shim_poke(foreign_itab, context_type + 8); // of another interface: what follows is a variable
+	assert_int_equal(start()->context, context.data);
+	assert_int_equal(all_counters(), 0);
+}
+
 /* Every read on the way to a captured context fails once: the start is told all the same, with or without it. */
 static void test_each_read_of_a_captured_context_may_fail(void **state)
 {
@@ -323,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup(test_captured_two, set_up),
 		cmocka_unit_test_setup(test_captured_chains, set_up),
 		cmocka_unit_test_setup(test_captured_by_reference, set_up),
+		cmocka_unit_test_setup(test_captured_foreign_context, set_up),
 		cmocka_unit_test_setup(test_each_read_of_a_captured_context_may_fail, set_up),
 	};
 

@@ -7,9 +7,13 @@
 
 static void fill(sigset_t *set)
 {
+	struct sigaction hangup;
+
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) // nohup(1) wants it to go on
+		sigaddset(set, SIGHUP);
 }
 
 int ct_signals_open(void)
@@ -37,6 +41,8 @@ bool ct_signals_take(int fd, struct signalfd_siginfo *ret_info)
 		return false;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	if (ret_info->ssi_signo == SIGHUP)
+		sigaction(SIGHUP, &action, NULL);
 	fill(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	return true;

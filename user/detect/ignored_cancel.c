@@ -20,7 +20,8 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 
 	if (!ct_work_is_overdue(input, request->cancelled_ns))
 		return false;
-	if (request->flags & CT_REQUEST_IS_DETACHED) // it tidies up
+	// it tidies up, or heeds another context: what it does then is its own decision
+	if (request->flags & (CT_REQUEST_IS_DETACHED | CT_REQUEST_AWAITS_CONTEXT))
 		return false;
 	return ct_work_of_handler(input, index, request->cancelled_ns, work);
 }

@@ -4,14 +4,17 @@
 
 /* What its context belonged to before it ended: the client has gone and the handler goes on, or a thread that was started
  * for the request says so late. */
-static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
+static uint32_t request_of_end(const struct ct_tree *tree, const struct ct_ended *ended)
 {
-	const struct ct_ended *ended = ct_ended_find(tree, address);
-
 	if (!ended || ended->request == CT_INDEX_NONE || ended->request >= tree->requests.end ||
 	    (uint32_t)((const struct ct_request *)ct_slab_at(&tree->requests, ended->request))->id != ended->request_id)
 		return CT_INDEX_NONE;
 	return ended->request;
+}
+
+static uint32_t request_of_ended(const struct ct_tree *tree, uint64_t address)
+{
+	return request_of_end(tree, ct_ended_find(tree, address));
 }
 
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id)
@@ -24,6 +27,15 @@ uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start 
 	if (index != CT_INDEX_NONE)
 		ct_request_hold(tree, index);
 	return index;
+}
+
+bool ct_request_is_at_hand(const struct ct_tree *tree, const struct ct_ended *ended, uint64_t number)
+{
+	uint32_t index = request_of_end(tree, ended);
+	const struct ct_request *request = index == CT_INDEX_NONE ? NULL : ct_slab_at(&tree->requests, index);
+	const struct ct_task *task = ct_task_find(tree, number);
+
+	return request && !request->over_ns && (request->task == number || (task && task->request == index));
 }
 
 void ct_task_part(struct ct_tree *tree, struct ct_task *task)

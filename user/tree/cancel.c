@@ -80,7 +80,10 @@ static void end_dead_parent(struct ct_tree *tree, uint32_t index, uint64_t time_
 		ct_context_end(tree, parent, &freed);
 }
 
-/* Born of a parent that had ended long before. That it was born dead proves that its parent is the one that had ended. */
+/*
+ * Born of a parent that had ended long before. That it was born dead proves that its parent is the one that had ended. Who
+ * still works for the request whose context it was has kept nothing: it only looks late.
+ */
 static void note_stale(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	const struct ct_context *context = ct_tree_at(tree, index);
@@ -89,7 +92,7 @@ static void note_stale(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 	if (context->parent != CT_INDEX_NONE && context->parent_kind != CT_KIND_FOREIGN)
 		ended = ct_ended_find(tree, ct_tree_at(tree, context->parent)->address);
 	if (ended && ended->reason != CT_REASON_FREED && time_ns > ended->time_ns &&
-	    time_ns - ended->time_ns > tree->grace_ns)
+	    time_ns - ended->time_ns > tree->grace_ns && !ct_request_is_at_hand(tree, ended, context->task))
 		ct_site_count_stale(ct_tree_site_at(tree, context->site), time_ns - ended->time_ns);
 }
 

@@ -82,6 +82,18 @@ static void count(struct ct_goroutine_group *group, const struct ct_event_gorout
 	count_relation(group, seen);
 }
 
+/* What bounds its wait, for who serves a request: CT_REQUEST_AWAITS_ bits. */
+static uint8_t awaits(const struct ct_tree *tree, const struct ct_event_goroutine *seen)
+{
+	uint32_t at = seen->header.flags & CT_GOROUTINE_WAITS ? ct_context_find(tree, seen->context) : CT_INDEX_NONE;
+	const struct ct_context *context = at == CT_INDEX_NONE ? NULL : ct_tree_at(tree, at);
+	uint8_t flags = seen->header.flags & CT_GOROUTINE_TIMED ? CT_REQUEST_AWAITS_TIMER : 0;
+
+	if (!context || context->state & CT_CONTEXT_ENDED)
+		return flags;
+	return flags | CT_REQUEST_AWAITS_CONTEXT | (ct_tree_deadline_of(tree, context) ? CT_REQUEST_AWAITS_TIMER : 0);
+}
+
 int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_goroutine *seen = event->goroutine;
@@ -92,8 +104,7 @@ int ct_apply_goroutine(struct ct_tree *tree, const struct ct_event *event, const
 	if (ct_tree_reserve(tree) || ct_slab_reserve(&tree->sites, 4) || ct_map_reserve(&tree->by_path, 4) ||
 	    reserve(tree))
 		return -ENOMEM;
-	if (ct_request_seen_at(tree, seen->task, ct_map_find(&tree->by_path, seen->at),
-			       seen->header.flags & CT_GOROUTINE_TIMED))
+	if (ct_request_seen_at(tree, seen->task, ct_map_find(&tree->by_path, seen->at), awaits(tree, seen)))
 		return -ENOMEM;
 	ct_explained_begin(tree);
 	tree->explained.totals.read_ns = seen->header.time_ns;

@@ -70,10 +70,10 @@ static int handler_site(struct ct_tree *tree, const struct ct_site *at, uint32_t
 	return 0;
 }
 
-int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_timed)
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, uint8_t awaits)
 {
 	uint32_t index = ct_map_find(&tree->by_server, task), handler = CT_SITE_UNKNOWN;
-	uint8_t flags = is_timed ? CT_REQUEST_AWAITS_TIMER : 0;
+	uint8_t flags = awaits;
 	struct ct_request *request;
 	int rc;
 

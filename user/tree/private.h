@@ -354,6 +354,7 @@ void ct_serving_pop(struct ct_tree *tree, uint32_t request);
 uint32_t ct_request_current(const struct ct_tree *tree, uint64_t task);
 
 /* bindings.c */
+bool ct_request_is_at_hand(const struct ct_tree *tree, const struct ct_ended *ended, uint64_t number);
 uint32_t ct_request_bind(struct ct_tree *tree, const struct ct_event_task_start *start, uint64_t *ret_context_id);
 void ct_thread_is_worker(struct ct_tree *tree, struct ct_task *task);
 void ct_task_part(struct ct_tree *tree, struct ct_task *task);
@@ -366,7 +367,7 @@ void ct_thread_begins_task(struct ct_tree *tree, struct ct_task *thread, const s
 void ct_thread_ends_task(struct ct_tree *tree, struct ct_task *thread);
 
 /* handlers.c */
-int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, bool is_timed);
+int ct_request_seen_at(struct ct_tree *tree, uint64_t task, uint32_t site, uint8_t awaits);
 
 /* routes.c */
 uint64_t ct_route_key(const void *owner, uint32_t index);

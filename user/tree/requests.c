@@ -306,8 +306,13 @@ static bool is_serving(const struct ct_tree *tree, uint64_t number)
 static void note_detached(struct ct_tree *tree, const struct ct_event_create *create)
 {
 	uint32_t index = ct_map_find(&tree->by_server, create->task);
+	const struct ct_task *task = index == CT_INDEX_NONE ? ct_task_find(tree, create->task) : NULL;
 
-	if (index != CT_INDEX_NONE && create->header.flags & CT_CREATE_DETACHED)
+	if (!(create->header.flags & CT_CREATE_DETACHED))
+		return;
+	if (task) // what it was started by may wait for it
+		index = task->request;
+	if (index != CT_INDEX_NONE)
 		request_at(tree, index)->flags |= CT_REQUEST_IS_DETACHED;
 }
 
@@ -331,8 +336,8 @@ void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct
 	index = ct_tree_request_of(tree, ct_tree_at(tree, context));
 	if (index != CT_INDEX_NONE)
 		learn_server(tree, index, create);
-	ct_task_derives(tree, context, create);
 	note_detached(tree, create);
+	ct_task_derives(tree, context, create);
 }
 
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
