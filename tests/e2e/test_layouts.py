@@ -56,7 +56,8 @@ def shifted(version):
     refused = [line for line in wrong if line[2] == "refused"]
     note(f"{len(wrong)} wrong layouts: {len(refused)} refused, {len(judged)} judged like the right one, by the numbers "
          f"{sorted({line[0] for line in judged})}")
-    check(len(refused) * 4 > len(wrong) * 3, f"only {len(refused)} of {len(wrong)} refused")
+    # The rest is incomplete, which is no verdict either; how many are is a matter of what the program does meanwhile.
+    check(len(refused) * 3 > len(wrong) * 2, f"only {len(refused)} of {len(wrong)} refused")
 
 
 for series in ("1.17", "1.20", "1.23", "1.27"):
