@@ -72,6 +72,24 @@ def rebuilt():
             room.run(program, "--baseline", known, words=words)
 
 
+@case("stripped_c")
+def stripped_c():
+    """Frames without a name are told by their place in the file, so that one leak is the same in every run."""
+    need_bpf()
+    reports = []
+    with Room() as room:
+        program = room.directory / "ctxdemo"
+        subprocess.run(["strip", "-o", program, environment("CTXDEMO_BIN")], check=True)
+        for _ in range(2):
+            with Agent(run=[program, "lost-child", "--rounds", "60", "--hold", "3"], command="run") as agent:
+                reports.append(agent.finish(1))
+    for report in reports:
+        frames = report["findings"][0]["site"]["frames"]
+        check(re.fullmatch(r"ctxdemo\+0x[0-9a-f]+", frames[0]["function"]), f"unnamed: {frames}")
+    first, second = [[f["fingerprint"] for f in report["findings"]] for report in reports]
+    check(first == second and first, f"{first}, and then {second}")
+
+
 @case("second")
 def second():
     """A new leak beside a known one fails, and the report tells which is which."""

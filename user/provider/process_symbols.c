@@ -185,11 +185,16 @@ static void pack_locations(struct ct_process_symbols *symbols, struct packer *pa
 	}
 }
 
-static void pack_unknown(struct packer *packer, const struct ct_mapping *mapping, uint64_t address)
+/* By its place in the file: an address of this run would make another site and fingerprint of it in the next. */
+static void pack_unknown(struct packer *packer, const struct ct_mapping *mapping, uint64_t address, uint64_t place)
 {
-	char name[32];
+	const char *slash = mapping ? strrchr(mapping->path, '/') : NULL;
+	char name[NAME_BYTES_MAX];
 
-	snprintf(name, sizeof(name), "0x%" PRIx64, address);
+	if (mapping && *mapping->path)
+		snprintf(name, sizeof(name), "%.200s+0x%" PRIx64, slash ? slash + 1 : mapping->path, place);
+	else
+		snprintf(name, sizeof(name), "0x%" PRIx64, address);
 	pack(packer, 0, packer->flags, name, mapping ? mapping->path : "");
 }
 
@@ -197,6 +202,7 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 {
 	struct ct_location where[CT_LOCATIONS_MAX];
 	const struct ct_mapping *mapping = mapping_at(symbols->target, address);
+	uint64_t place = address;
 	struct entry *entry;
 	int count = 0;
 
@@ -209,14 +215,16 @@ static void pack_address(struct ct_process_symbols *symbols, struct packer *pack
 	if (entry && entry->is_library && !packer->has_library)
 		return;
 	packer->flags = symbols->is_go || (entry && entry->is_program) ? 0 : CT_FRAME_LIBRARY;
-	if (entry && entry->binary)
-		count = ct_binary_locate(entry->binary,
-					 address - ct_target_bias(symbols->target, mapping, entry->binary) - 1, where,
-					 CT_LOCATIONS_MAX);
+	if (entry && entry->binary) {
+		place = address - ct_target_bias(symbols->target, mapping, entry->binary);
+		count = ct_binary_locate(entry->binary, place - 1, where, CT_LOCATIONS_MAX);
+	} else if (mapping) {
+		place = address - mapping->start + mapping->offset;
+	}
 	if (count > 0)
 		pack_locations(symbols, packer, where, count);
 	else
-		pack_unknown(packer, mapping, address);
+		pack_unknown(packer, mapping, address, place);
 }
 
 /* By the innermost function: the runtime's are in front of it when it runs deferred calls or panics, and grpc-go wraps the
