@@ -42,8 +42,9 @@ func main() {
 	}
 	runtime.GC() // two whole collections, so that nothing is left to be collected
 	runtime.GC()
+	least := time.Now().Add(4 * time.Second) // however early the file is there
 	for {
-		if _, err := os.Stat(*until); err == nil {
+		if _, err := os.Stat(*until); err == nil && time.Now().After(least) {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
