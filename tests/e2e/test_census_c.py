@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, wait_for
-from e2e_census import need_memory, run
+from e2e_census import check_whole, need_memory, run
 from e2e_process import Target, demo
 
 
@@ -85,7 +85,7 @@ def busy():
         for _ in range(5):
             report = census(target.pid)
             check(findings(report) == [], f"correct code was accused: {findings(report)}")
-            check(report["quality"]["failed_scans"] == 0, f"{report['quality']}")
+            check_whole(report)
             check(groups(report)["held", "cancel", "cancel", 1] >= 2000, f"{groups(report)}")
         target.end()
     with demo("churn") as target:

@@ -26,6 +26,15 @@ def run(*arguments, status=0, prefix=()):
     return done
 
 
+def check_whole(report):
+    """Read completely, as often as a verdict takes. That a reading met what it could not judge, and was made again, is noted."""
+    quality = report["quality"]
+    check(quality["verdict"] == "complete" and quality["scans"] >= 2, f"not read completely: {quality}")
+    check(quality["failed_scans"] < quality["scans"], f"most readings failed: {quality}")
+    if quality["failed_scans"]:
+        note(f"{quality['failed_scans']} readings were made again")
+
+
 def need_memory():
     """Reading another process takes CAP_SYS_PTRACE, or the kernel's leave to read one's own."""
     if os.geteuid() != 0:

@@ -3,6 +3,7 @@
 add_executable(census_tool ${CMAKE_CURRENT_SOURCE_DIR}/../support/census_tool.c)
 target_link_libraries(census_tool PRIVATE ctxtrace_probe)
 ctxtrace_unit(memory_facts ctxtrace_probe)
+ctxtrace_unit(memory_present ctxtrace_probe)
 ctxtrace_unit(memory_image ctxtrace_probe)
 target_include_directories(test_memory_image PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../support)
 foreach(part memory_census memory_words)

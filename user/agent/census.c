@@ -25,8 +25,11 @@
 /* Two readings make a proof. More only while something was lost for the first time, or a collection hides whether it is. */
 #define READINGS_MIN 2
 #define READINGS_MAX 6
-/* A busy program may look as if laid out otherwise in one reading; one that is laid out otherwise does so in each. */
-#define REFUSALS 3
+/*
+ * A reading may meet what it cannot judge (a span that changes as often as it is read, a page swapped out), and that of a
+ * busy program may look as if laid out otherwise. It is made again; what is really so is so in each.
+ */
+#define FAILURES_MAX 3
 #define PAUSE_MS (CT_PROOF_DISTANCE_NS / CT_NSEC_PER_MSEC + 50)
 
 #define HELPERS_MAX 4
@@ -56,10 +59,12 @@ static uint64_t limit_readings(struct ct_live *live)
 }
 
 /* Is another reading needed, and is there time for it? */
-static bool goes_on(const struct ct_scanner *scanner, int readings, uint64_t end_ns)
+static bool goes_on(const struct ct_scanner *scanner, int readings, int failures, uint64_t end_ns)
 {
+	if (failures == FAILURES_MAX)
+		return false;
 	if (readings < READINGS_MIN)
-		return !readings || ct_clock_ns() < end_ns;
+		return readings + failures == 0 || ct_clock_ns() < end_ns;
 	return readings < READINGS_MAX && (scanner->is_suspicious || scanner->is_unsettled) && ct_clock_ns() < end_ns;
 }
 
@@ -99,21 +104,23 @@ static int read_memory(struct ct_live *live, struct ct_error *reterr)
 {
 	struct pollfd exit_of_target = { .fd = ct_target_pidfd(live->target), .events = POLLIN };
 	uint64_t end_ns = limit_readings(live);
-	int rc = 0, readings = 0, refusals = 0;
+	int rc = 0, readings = 0, failures = 0;
 
 	ct_status_init(&live->status, live->options);
-	while (!rc && goes_on(&live->scanner, readings, end_ns)) {
-		if (readings + refusals && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
+	while (!rc && goes_on(&live->scanner, readings, failures, end_ns)) {
+		if (readings + failures && poll(&exit_of_target, 1, (int)PAUSE_MS) > 0)
 			rc = -ESRCH;
 		if (!rc)
 			rc = ct_scanner_scan(&live->scanner, live->pipeline, show_progress, live);
-		if (!live->scanner.is_refused)
+		if (*live->scanner.reason)
+			failures++;
+		else
 			readings++;
-		else if (!rc && ++refusals == REFUSALS)
-			return ct_error_set(reterr, -EOPNOTSUPP, "cannot judge process %d: %s",
-					    (int)ct_target_pid(live->target), live->scanner.reason);
 	}
 	ct_status_clear(&live->status);
+	if (!rc && failures == FAILURES_MAX && live->scanner.is_refused)
+		return ct_error_set(reterr, -EOPNOTSUPP, "cannot judge process %d: %s", (int)ct_target_pid(live->target),
+				    live->scanner.reason);
 	if (rc == -ESRCH)
 		return ct_error_set(reterr, rc, "process %d ended before its memory was read twice",
 				    (int)ct_target_pid(live->target));

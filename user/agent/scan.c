@@ -310,11 +310,11 @@ static int tell(struct reading *reading, uint64_t lost)
 
 	scanner->scans++;
 	scanner->began_ns = reading->result.began_ns;
-	scanner->is_suspicious = scanner->is_unsettled = false;
 	scanner->is_refused = reading->result.is_refused;
 	memcpy(scanner->reason, reading->result.reason, sizeof(scanner->reason));
 	push_bracket(reading, CT_EVENT_SCAN_BEGIN);
-	if (reading->result.is_complete) {
+	if (reading->result.is_complete) { // else what was suspicious stays so
+		scanner->is_suspicious = scanner->is_unsettled = false;
 		compare_strangers(reading);
 		compare_tree(reading);
 		if (!reading->ended.is_cut) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/reader.h"
 
-#include "memory/present.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,16 +52,13 @@ static bool is_wanted(struct ct_process_memory *process, uint64_t entry)
 /* A stretch of at most PAGEMAP_CHUNK pages: runs of present pages are read in one go. */
 static int read_chunk(struct ct_process_memory *process, uint64_t address, uint8_t *buffer, size_t bytes)
 {
-	uint64_t entries[PAGEMAP_CHUNK], page = process->page_bytes, end = address + bytes;
+	uint64_t entries[PAGEMAP_CHUNK], page = process->pagemap.page_bytes, end = address + bytes;
 	uint64_t first = address / page, count = (end - 1) / page - first + 1;
-	ssize_t got = pread(process->pagemap_fd, entries, count * 8, (off_t)(first * 8));
+	int rc = ct_pagemap_read(&process->pagemap, first, count, entries);
 
-	if (got != (ssize_t)(count * 8))
-		return got < 0 ? -errno : -ESRCH;
-	for (uint64_t i = 0; i < count;) {
+	for (uint64_t i = 0; i < count && !rc;) {
 		bool wanted = is_wanted(process, entries[i]);
 		uint64_t from = i ? (first + i) * page : address, to;
-		int rc = 0;
 
 		for (i++; i < count && is_wanted(process, entries[i]) == wanted; i++)
 			;
@@ -72,10 +67,8 @@ static int read_chunk(struct ct_process_memory *process, uint64_t address, uint8
 			rc = read_present(process, from, buffer + (from - address), to - from);
 		else
 			memset(buffer + (from - address), 0, to - from);
-		if (rc)
-			return rc;
 	}
-	return 0;
+	return rc;
 }
 
 static int process_read(struct ct_memory *memory, uint64_t address, void *buffer, size_t bytes)
@@ -86,8 +79,8 @@ static int process_read(struct ct_memory *memory, uint64_t address, void *buffer
 	if (address >= memory->image_start && address + bytes <= memory->image_end)
 		return read_present(process, address, to, bytes);
 	while (bytes) {
-		uint64_t page_offset = address % process->page_bytes;
-		size_t part = PAGEMAP_CHUNK * process->page_bytes - page_offset;
+		uint64_t page_offset = address % process->pagemap.page_bytes;
+		size_t part = PAGEMAP_CHUNK * process->pagemap.page_bytes - page_offset;
 		int rc;
 
 		if (part > bytes)
@@ -120,8 +113,7 @@ static int process_each_present(struct ct_memory *memory, uint64_t start, uint64
 {
 	struct ct_process_memory *process = (struct ct_process_memory *)memory;
 
-	return ct_present_each(process->pagemap_fd, process->page_bytes, start, end, visit, opaque,
-			       &memory->swapped_pages);
+	return ct_present_each(&process->pagemap, start, end, visit, opaque, &memory->swapped_pages);
 }
 
 int ct_process_memory_init(struct ct_process_memory *process, int pid)
@@ -141,8 +133,7 @@ int ct_process_memory_init(struct ct_process_memory *process, int pid)
 			    .read_present = copy_present },
 		.pid = pid,
 		.mem_fd = mem_fd,
-		.pagemap_fd = pagemap_fd,
-		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+		.pagemap = { .fd = pagemap_fd, .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE) },
 	};
 	return 0;
 }
@@ -152,7 +143,7 @@ void ct_process_memory_done(struct ct_process_memory *process)
 	if (!process->memory.read)
 		return;
 	close(process->mem_fd);
-	close(process->pagemap_fd);
+	close(process->pagemap.fd);
 	process->memory.read = NULL;
 }
 

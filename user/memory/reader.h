@@ -8,14 +8,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "memory/present.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 struct ct_memory;
-
-/** Called with a stretch of present pages. @return 0 to go on. */
-typedef int (*ct_stretch_visitor)(void *opaque, uint64_t start, uint64_t end);
 
 /** Hears every read that reached a memory, with its answer. The first member of who listens. */
 struct ct_memory_listener {
@@ -53,8 +50,7 @@ struct ct_process_memory {
 	struct ct_memory memory; /**< First: the readers below get this. */
 	int pid;
 	int mem_fd;
-	int pagemap_fd;
-	uint64_t page_bytes;
+	struct ct_pagemap pagemap;
 };
 
 /** Open /proc/PID/mem and /proc/PID/pagemap. @return 0 or negative errno. */

@@ -18,7 +18,7 @@
 #define HELPER_NICE 6
 
 /* A span that changes while it is read is in use: try it again. */
-#define TRIES 3
+#define TRIES 8
 
 struct batch {
 	size_t count, next; /* copies; the next to be looked at */

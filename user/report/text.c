@@ -86,7 +86,7 @@ static void add_readings(const struct ct_snapshot *snapshot, struct ct_text *par
 		ct_text_add_grouped(part, totals->failed_scans);
 		ct_text_add(part, " not completely");
 	}
-	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) || totals->failed_scans ? ": incomplete" : ": complete");
+	ct_text_add(part, ct_tree_is_incomplete(snapshot->tree) ? ": incomplete" : ": complete");
 }
 
 static void add_header(const struct ct_snapshot *snapshot, struct ct_text *text)
