@@ -60,7 +60,8 @@
 	CT_EVENT(RULES, 47, ct_event_rules, 32, "from which age on contexts and late work are spoken of") \
 	CT_EVENT(CAUSE, 48, ct_event_cause, 32, "the cause of the CANCEL that follows") \
 	CT_EVENT(TASK_SEEN, 50, ct_event_task_seen, 40, "a goroutine the stream does not tell, or no longer should") \
-	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for")
+	CT_EVENT(ROUTE, 55, ct_event_route, 40, "what a request that is being served asks for")          \
+	CT_EVENT(TASK_IDLE, 56, ct_event_task_idle, 32, "a goroutine waits for a channel's next value")
 
 /** Event types, CT_EVENT_CREATE and so on. */
 enum ct_event_type {
@@ -484,6 +485,16 @@ struct ct_event_task_seen {
 	__u64 creator; /**< goid of the goroutine that started it; 0 unknown. */
 	__u32 created; /**< Path: the line of its go statement; 0 unknown. */
 	__u32 entry;   /**< Path: the function it began with; 0 unknown. */
+};
+
+/**
+ * A goroutine of a request waits to be given a value by one channel, and for nothing else but timers, contexts and empty
+ * signals. Told with the GOROUTINE of the same time.
+ */
+struct ct_event_task_idle {
+	struct ct_event_header header;
+	__u64 task;    /**< goid. */
+	__u64 channel; /**< Address of its runtime.hchan. */
 };
 
 /** What refers to a thing. */

@@ -44,6 +44,7 @@ struct ct_event {
 		const struct ct_event_facts *facts;
 		const struct ct_event_rules *rules;
 		const struct ct_event_route *route;
+		const struct ct_event_task_idle *task_idle;
 	};
 	size_t bytes; /**< Length of the event, header included. */
 };

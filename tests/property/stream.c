@@ -219,6 +219,7 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		struct ct_event_task_start start;
 		struct ct_event_task_end end;
 		struct ct_event_task_seen seen;
+		struct ct_event_task_idle idle;
 		struct ct_event_request request;
 		struct ct_event_gap gap;
 	} event = {.context = {.context = pick_address(maker)}};
@@ -244,6 +245,10 @@ static void add_small(struct maker *maker, struct stream *stream, uint8_t type)
 		event.header.flags = (uint8_t)(stream_draw(state) & stream_draw(state) &
 					       (CT_TASK_SEEN_GONE | CT_TASK_SEEN_SYSTEM));
 		length = sizeof(event.seen);
+	} else if (type == CT_EVENT_TASK_IDLE) {
+		event.idle.task = 1 + stream_below(state, maker->recipe->tasks);
+		event.idle.channel = pick_address(maker);
+		length = sizeof(event.idle);
 	} else if (type == CT_EVENT_TASK_END) {
 		event.end.task = 1 + stream_below(state, maker->recipe->tasks);
 	} else if (type == CT_EVENT_REQUEST) {

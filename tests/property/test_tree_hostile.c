@@ -51,6 +51,7 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_TASK_END] = 12,
 				[CT_EVENT_TASK_JOIN] = seed % 3 == 0 ? 2 : 0,
 				[CT_EVENT_TASK_SEEN] = 6,
+				[CT_EVENT_TASK_IDLE] = 6,
 				[CT_EVENT_GAP] = 1,
 				[CT_EVENT_EXEC] = seed % 8 == 0,
 				[CT_EVENT_EXIT] = 1,

@@ -35,6 +35,7 @@ static void make(struct stream *stream, uint64_t seed)
 				[CT_EVENT_TASK_START] = 12,
 				[CT_EVENT_TASK_END] = 12,
 				[CT_EVENT_TASK_SEEN] = 6,
+				[CT_EVENT_TASK_IDLE] = 6,
 				[CT_EVENT_GAP] = 2,
 				[CT_EVENT_EXEC] = seed % 8 == 0,
 				[CT_EVENT_EXIT] = seed % 16 == 0,

@@ -125,6 +125,8 @@ static struct specimen good(uint8_t type)
 		SPECIMEN(ct_event_goroutine, GOROUTINE, .task = 1, .strings_bytes = sizeof(goroutine_strings))
 	case CT_EVENT_TASK_SEEN:
 		SPECIMEN(ct_event_task_seen, TASK_SEEN, .task = 1)
+	case CT_EVENT_TASK_IDLE:
+		SPECIMEN(ct_event_task_idle, TASK_IDLE, .task = 1, .channel = 2)
 	case CT_EVENT_HOLDER:
 		SPECIMEN(ct_event_holder, HOLDER, .context = 1, .name_bytes = 3)
 	case CT_EVENT_ROUTE:
@@ -296,6 +298,8 @@ static void nothing_is_about_context_0(void **state)
 	REFUSE(OBSERVED, ct_event_observed, scan, 0);
 	REFUSE(GOROUTINE, ct_event_goroutine, task, 0);
 	REFUSE(TASK_SEEN, ct_event_task_seen, task, 0);
+	REFUSE(TASK_IDLE, ct_event_task_idle, task, 0);
+	REFUSE(TASK_IDLE, ct_event_task_idle, channel, 0);
 	REFUSE(HOLDER, ct_event_holder, context, 0);
 	REFUSE(ROUTE, ct_event_route, context, 0);
 	REFUSE(ROUTE, ct_event_route, task, 0);

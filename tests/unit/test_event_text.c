@@ -108,6 +108,7 @@ static void every_type_reads_as_it_is_written(void **state)
 		"+0 memory scan=1 read=1 address=0x1000 bytes=8 flags=stopped\n",
 		"+0 facts flags=last fact=go_minor|0x1a fact=closure|0x401000|0x1 fact=77|0x0\n",
 		"+0 rules min_age_ns=2000000000 grace_ns=1000000000\n",
+		"+0 task_idle task=7 channel=0xc000200000\n",
 		"+0 task_seen task=7 creator=1 created=2 entry=3 flags=gone|system\n",
 	};
 	bool is_seen[CT_EVENT_TYPE_END] = {false};

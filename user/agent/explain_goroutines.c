@@ -51,6 +51,20 @@ static int push_route(struct explaining *explaining, const struct ct_goroutine_s
 	return ct_explain_push(explaining, &block, sizeof(block.event) + length);
 }
 
+/* Told of those alone that belong to a request: the others are no question. */
+static int push_idle(struct explaining *explaining, const struct ct_goroutine_seen *seen)
+{
+	const struct ct_tree *tree = explaining->live->pipeline->tree;
+	const struct ct_task *task = seen->queue ? ct_tree_task_of(tree, seen->task) : NULL;
+	const struct ct_event_task_idle event = {
+		.header = { .time_ns = explaining->now_ns, .type = CT_EVENT_TASK_IDLE },
+		.task = seen->task,
+		.channel = seen->queue,
+	};
+
+	return task && ct_tree_request(tree, task->request) ? ct_explain_push(explaining, &event, sizeof(event)) : 0;
+}
+
 static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 {
 	struct explaining *explaining = opaque;
@@ -81,6 +95,7 @@ static int push_goroutine(void *opaque, const struct ct_goroutine_seen *seen)
 	memcpy(block.strings + state, seen->reason, reason);
 	rc = block.event.header.flags & CT_GOROUTINE_SYSTEM ? 0 : number_paths(explaining, seen, &block.event);
 	rc = rc ? rc : ct_explain_push(explaining, &block, sizeof(block.event) + state + reason);
+	rc = rc ? rc : push_idle(explaining, seen);
 	return rc ? rc : push_route(explaining, seen);
 }
 

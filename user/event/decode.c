@@ -168,6 +168,11 @@ static bool check_task_seen(const struct ct_event *event)
 	return event->task_seen->task;
 }
 
+static bool check_task_idle(const struct ct_event *event)
+{
+	return event->task_idle->task && event->task_idle->channel;
+}
+
 static bool check_holder(const struct ct_event *event)
 {
 	const struct ct_event_holder *holder = event->holder;
@@ -219,6 +224,7 @@ static const check_fn checks[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_FACTS] = check_facts,
 	[CT_EVENT_ROUTE] = check_route,
 	[CT_EVENT_TASK_SEEN] = check_task_seen,
+	[CT_EVENT_TASK_IDLE] = check_task_idle,
 };
 
 /* 0: a type this version does not know. */

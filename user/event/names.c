@@ -61,6 +61,7 @@ static const char *const events[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_RULES] = "rules",
 	[CT_EVENT_ROUTE] = "route",
 	[CT_EVENT_TASK_SEEN] = "task_seen",
+	[CT_EVENT_TASK_IDLE] = "task_idle",
 	[CT_EVENT_CAUSE] = "cause",
 };
 

@@ -255,6 +255,12 @@ static const struct ct_field task_seen[] = {
 	LAST,
 };
 
+static const struct ct_field task_idle[] = {
+	FIELD(ct_event_task_idle, task, "task", COUNT, NULL),
+	FIELD(ct_event_task_idle, channel, "channel", HEX, NULL),
+	LAST,
+};
+
 static const char *const goroutine_strings[] = { "state", "reason", NULL };
 static const char *const route_strings[] = { "route", NULL };
 static const struct ct_field memory[] = {
@@ -333,6 +339,7 @@ const struct ct_layout ct_layouts[CT_EVENT_TYPE_END] = {
 			     .tail_names = route_strings,
 			     .tail_bytes = FIELD(ct_event_route, route_bytes, "", COUNT, NULL) },
 	[CT_EVENT_TASK_SEEN] = { LAYOUT(ct_event_task_seen, task_seen) },
+	[CT_EVENT_TASK_IDLE] = { LAYOUT(ct_event_task_idle, task_idle) },
 };
 
 /* Fields are whole numbers of the machine that reads them; both sides of the stream are the same machine. */

@@ -39,13 +39,17 @@
 #define SUDOG_BYTES 104
 
 /*
- * runtime.hchan (src/runtime/chan.go): qcount, dataqsiz, buf, elemsize, closed; since 1.23 the timer that feeds it. Before,
- * and in programs that ask for asynctimerchan=1 as those of an older go.mod do, it is one with room for one time.Time.
+ * runtime.hchan (src/runtime/chan.go, 1.17.13 to 1.27.3): qcount, dataqsiz, buf, elemsize, closed; since 1.23 the timer
+ * that feeds it; elemtype, sendx, recvx, recvq.first and .last, sendq.first. Before 1.23, and in programs that ask for
+ * asynctimerchan=1 as those of an older go.mod do, a timer's is one with room for one time.Time.
  */
 #define CHANNEL_ROOM 8
 #define CHANNEL_ELEMENT 24
 #define CHANNEL_TIMER 32
 #define CHANNEL_TIMER_SINCE 23
+#define CHANNEL_RECEIVERS(minor) ((minor) >= CHANNEL_TIMER_SINCE ? 64 : 56)
+#define CHANNEL_SENDERS(minor) (CHANNEL_RECEIVERS(minor) + 16)
+#define CHANNEL_BYTES 88
 #define TIME_BYTES 24
 
 /* The walk over all of them. */
@@ -80,32 +84,53 @@ static void relate(struct ct_goroutine_seen *seen, uint64_t context, uint8_t sta
 	seen->waits = waits;
 }
 
-static bool is_timer(struct listing *listing, struct ct_scan *scan, uint64_t channel)
+static bool is_timer(unsigned int minor, const uint8_t *channel)
 {
-	uint8_t bytes[CHANNEL_TIMER + 8];
-
-	if (!channel || channel % 8 || ct_memory_window_read(&listing->channels, scan->memory, channel, bytes, sizeof(bytes)))
-		return false;
-	if (scan->census->facts.minor >= CHANNEL_TIMER_SINCE && ct_load64(bytes + CHANNEL_TIMER))
+	if (minor >= CHANNEL_TIMER_SINCE && ct_load64(channel + CHANNEL_TIMER))
 		return true;
-	return ct_load64(bytes + CHANNEL_ROOM) == 1 && ct_load(bytes + CHANNEL_ELEMENT, 2) == TIME_BYTES;
+	return ct_load64(channel + CHANNEL_ROOM) == 1 && ct_load(channel + CHANNEL_ELEMENT, 2) == TIME_BYTES;
+}
+
+/* Does it give values, more than a signal, to whoever waits for them? */
+static bool is_queue(unsigned int minor, const uint8_t *channel)
+{
+	return ct_load(channel + CHANNEL_ELEMENT, 2) && ct_load64(channel + CHANNEL_RECEIVERS(minor)) &&
+	       !ct_load64(channel + CHANNEL_SENDERS(minor));
+}
+
+static void read_channel(struct listing *listing, struct ct_scan *scan, uint64_t address, struct ct_goroutine_seen *seen,
+			 unsigned int *queues)
+{
+	const struct ct_known_context *context = ct_known_contexts_waited(&listing->known, address);
+	unsigned int minor = (unsigned int)scan->census->facts.minor;
+	uint8_t channel[CHANNEL_BYTES];
+
+	if (context) {
+		relate(seen, context->address, context->state, true);
+		return;
+	}
+	if (!address || address % 8 ||
+	    ct_memory_window_read(&listing->channels, scan->memory, address, channel, sizeof(channel)))
+		return;
+	if (is_timer(minor, channel)) {
+		seen->is_timed = true;
+	} else if (is_queue(minor, channel)) {
+		seen->queue = ++*queues == 1 ? address : 0;
+	} else if (ct_load(channel + CHANNEL_ELEMENT, 2)) { // it gives a value to somebody
+		*queues = SUDOGS_MAX;
+		seen->queue = 0;
+	}
 }
 
 static void read_waits(struct listing *listing, struct ct_scan *scan, uint64_t sudog, struct ct_goroutine_seen *seen)
 {
-	unsigned int minor = (unsigned int)scan->census->facts.minor;
+	unsigned int minor = (unsigned int)scan->census->facts.minor, queues = 0;
 	uint8_t bytes[SUDOG_BYTES];
 
 	for (int i = 0; i < SUDOGS_MAX && sudog && sudog % 8 == 0; i++) {
-		const struct ct_known_context *context;
-
 		if (ct_memory_window_read(&listing->sudogs, scan->memory, sudog, bytes, sizeof(bytes)))
 			return;
-		context = ct_known_contexts_waited(&listing->known, ct_load64(bytes + SUDOG_CHANNEL(minor)));
-		if (context)
-			relate(seen, context->address, context->state, true);
-		else
-			seen->is_timed |= is_timer(listing, scan, ct_load64(bytes + SUDOG_CHANNEL(minor)));
+		read_channel(listing, scan, ct_load64(bytes + SUDOG_CHANNEL(minor)), seen, &queues);
 		sudog = ct_load64(bytes + SUDOG_LINK(minor));
 	}
 }

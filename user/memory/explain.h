@@ -43,6 +43,7 @@ struct ct_goroutine_seen {
 	uint8_t context_state;
 	bool waits;
 	bool is_timed; /**< One of the channels it is blocked on is a timer's. */
+	uint64_t queue;	 /**< The one channel it waits for a value of, beside timers, contexts and signals; 0 none, or several. */
 	bool may_be_detached; /**< Its stack leads to a context in an object of its own: WithoutCancel's, or a variable. */
 	const char *route; /**< What the request that it serves asks for; NULL unknown. Borrowed for the visit. */
 	const char *state, *reason; /**< Constant texts. */

@@ -171,6 +171,14 @@ struct ct_routes {
 
 #define CT_ROUTES_MAX 1024u
 
+/* Who was seen to wait for values of a channel first, when memory was last asked. */
+struct ct_queue {
+	uint64_t channel, request_id, time_ns;
+	uint32_t site; /* where it was started */
+};
+
+#define CT_QUEUES 256u /* by a hash of the channel; what falls into the same place replaces what was there */
+
 /* A ring of ended contexts. */
 struct ct_lifetimes {
 	struct ct_lifetime *list; /* NULL: none are kept */
@@ -194,6 +202,7 @@ struct ct_tree {
 	struct ct_map by_request; /* by the address of their context, until it means another one */
 	struct ct_lingering lingering[CT_LINGERING_MAX];
 	unsigned int lingering_next;
+	struct ct_queue queues[CT_QUEUES];
 	struct ct_map by_server;  /* of these one for each task that serves, by its number */
 	struct ct_map by_innermost; /* C: the last one that a task began and has not ended */
 	struct ct_map by_maker;   /* the last one of each maker that has no server yet */
@@ -398,6 +407,7 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 int ct_apply_task_join(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_end(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_task_seen(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
+int ct_apply_task_idle(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* queues.c */
 int ct_apply_site(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);
 int ct_apply_target(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret); /* window.c */
 int ct_apply_provider(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret);

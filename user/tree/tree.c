@@ -168,6 +168,7 @@ static const ct_apply_fn handlers[CT_EVENT_TYPE_END] = {
 	[CT_EVENT_RULES] = ct_apply_rules,
 	[CT_EVENT_ROUTE] = ct_apply_route,
 	[CT_EVENT_TASK_SEEN] = ct_apply_task_seen,
+	[CT_EVENT_TASK_IDLE] = ct_apply_task_idle,
 };
 
 int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)

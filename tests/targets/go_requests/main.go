@@ -34,7 +34,17 @@ type server struct {
 		once sync.Once
 		jobs chan func()
 	}
+	grown struct {
+		jobs    chan job
+		workers int // requests come one after the other
+	}
 	group sync.WaitGroup
+}
+
+// job is what a worker does for a request.
+type job struct {
+	ctx  context.Context
+	done chan struct{}
 }
 
 type truth struct {
@@ -49,7 +59,9 @@ func (s *server) scenarios() map[string]scenario {
 		"detached-inside": {handle: s.detachedInside},
 		"tidies":          {handle: s.tidies, leaves: true, stays: true},
 		"lazy-pool":       {handle: s.lazyPool},
+		"grown-pool":      {handle: s.grownPool},
 		"fan-out":         {handle: s.fanOut},
+		"unclosed":        {handle: s.unclosed},
 		"gone-ignored":    {handle: s.goneIgnored, leaves: true, stays: true},
 		"gone-task":       {handle: s.goneTask, leaves: true, stays: true},
 		"gone-heeded":     {handle: s.goneHeeded, leaves: true},
@@ -130,6 +142,43 @@ func (s *server) lazyPool(w http.ResponseWriter, r *http.Request) {
 		close(done)
 	}
 	<-done
+}
+
+// grownPool gets one worker more with each of the first four requests, which is given the first job with its context.
+func (s *server) grownPool(w http.ResponseWriter, r *http.Request) {
+	first := job{r.Context(), make(chan struct{})}
+	if s.grown.workers < 4 {
+		s.grown.workers++
+		go func() {
+			for next := first; ; {
+				_ = next.ctx.Err()
+				close(next.done)
+				select {
+				case next = <-s.grown.jobs:
+				case <-s.forever:
+					return
+				}
+			}
+		}()
+	} else {
+		s.grown.jobs <- first
+	}
+	<-first.done
+}
+
+// unclosed hands out work to goroutines of its own, and forgets to tell them that there will be no more.
+//
+//go:noinline
+func (s *server) unclosed(w http.ResponseWriter, r *http.Request) {
+	items := make(chan int)
+	for i := 0; i < 2; i++ {
+		go func(ctx context.Context, items chan int) { // FIND:unclosed
+			for range items {
+				_ = ctx.Err()
+			}
+		}(r.Context(), items)
+	}
+	items <- 1
 }
 
 func (s *server) fanOut(w http.ResponseWriter, r *http.Request) {
@@ -289,6 +338,7 @@ func main() {
 	exits := flag.String("exits", "", "no commands: send the requests of this `kind`, and exit two seconds later")
 	flag.Parse()
 	s := &server{forever: make(chan struct{}), begun: make(chan struct{})}
+	s.grown.jobs = make(chan job)
 	mux := http.NewServeMux()
 	for name, kind := range s.scenarios() {
 		mux.HandleFunc("/"+name, kind.handle)
