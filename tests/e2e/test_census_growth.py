@@ -14,17 +14,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_census import Leaks, need_memory, run
 from e2e_go import SOURCES, build
-from e2e_process import Agent, Lines, Process, Target
+from e2e_process import Agent, FullPipe, Lines, Process, Target
 from e2e_report import marked_line
 
 
 class Census(Process):
     """`ctxtrace census --watch` at work; the report goes to a file."""
 
-    def __init__(self, pid, *arguments):
+    def __init__(self, pid, *arguments, stdout=None):
         self.path = tempfile.mktemp(prefix="ctxtrace-census-")
         super().__init__([environment("CTXTRACE_BIN"), "census", "-p", pid, "-f", f"json={self.path}", *arguments],
-                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                         stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
         self.errors = Lines(self.process.stderr)
 
     def __exit__(self, *reason):
@@ -129,11 +129,12 @@ def watch_ends():
             report = census.finish()
             check(report["window"]["end"] == "duration" and report["census"]["readings"] >= 3, f"{report['window']}")
             check(report["findings"] == [] and census.errors.finish() == [], f"said {census.errors.all}")
-        with Census(target.pid, "--watch", "1m") as census:
+        with FullPipe() as pipe, Census(target.pid, "--watch", "1m", "-f", "text", stdout=pipe.end) as census:
             census.wait_reading(1)
-            while census.is_running():
-                census.signal(signal.SIGINT)
-                time.sleep(0.01)
+            census.signal(signal.SIGINT)
+            time.sleep(1)
+            check(census.is_running(), "it is gone, though nobody reads its report")
+            census.signal_until_gone(signal.SIGINT)
             check(census.wait() == 130, f"status {census.wait()}")
         with Census(target.pid, "--watch", "1s") as census:
             census.wait_reading(2)

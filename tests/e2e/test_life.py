@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets that exec, fork, stop, die or lose their file; ctxtrace interrupted once, twice and killed."""
+import json
 import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import SOURCES, build
-from e2e_process import Agent, Target
+from e2e_process import Agent, FullPipe, Target
 from e2e_report import marked_line
 from e2e_traces import bpf_objects, expect_nothing_left, expect_probed
 
@@ -160,17 +162,31 @@ def interrupted_once(start, _program):
 
 @on_both("interrupted_twice")
 def interrupted_twice(start, _program):
-    """Both signals are there before ctxtrace can handle the first."""
+    """Where the report cannot be written the second signal ends it."""
     with start() as target:
-        with Agent("-f", "text", pid=target.pid) as agent:
+        with FullPipe() as pipe, Agent("-f", "text", pid=target.pid, stdout=pipe.end) as agent:
             objects = bpf_objects(agent.pid)
-            agent.signal(signal.SIGSTOP)
-            agent.signal(signal.SIGINT)
             agent.signal(signal.SIGTERM)
-            agent.signal(signal.SIGCONT)
-            status = agent.wait(10)
-            check(status in (130, 143), f"status {status}, not 130 or 143: {agent.errors.finish()}")
+            wait_seconds(1, agent.is_running)
+            agent.signal_until_gone(signal.SIGINT)
+            check(agent.wait() == 130, f"status {agent.wait()}, not 130: {agent.errors.finish()}")
         expect_nothing_left(target.pid, objects)
+        target.end()
+
+
+@on_both("interrupted_as_one")
+def interrupted_as_one(start, _program):
+    """timeout(1) signals the command and then its group; both signals are there before ctxtrace can handle the first."""
+    with start() as target, Agent("-f", "text", pid=target.pid) as agent:
+        agent.signal(signal.SIGSTOP)
+        agent.signal(signal.SIGINT)
+        agent.signal(signal.SIGTERM)
+        agent.signal(signal.SIGCONT)
+        expect_end(agent.finish(), "signal")
+        done = subprocess.run(["timeout", "3", environment("CTXTRACE_BIN"), "-p", str(target.pid), "-f", "json"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        check(done.returncode == 124, f"timeout ended with {done.returncode}: {done.stderr}")
+        check(json.loads(done.stdout)["window"]["end"] == "signal", f"no report: {done.stdout[:300]} {done.stderr}")
         target.end()
 
 

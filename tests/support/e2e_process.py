@@ -97,6 +97,15 @@ class Process:
     def is_running(self):
         return self.process.poll() is None
 
+    def signal_until_gone(self, number, seconds=END_SECONDS):
+        """Once more whenever half a second has passed: on a busy machine one may come before the last was heeded."""
+        for _ in range(2 * seconds):
+            if not self.is_running():
+                return
+            self.signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.5)
+
 
 class Target(Process):
     """A traced program: its first line has its pid, its last line is its ground truth as JSON."""
@@ -140,7 +149,8 @@ def c_target(*arguments):
 class Agent(Process):
     """ctxtrace as a user starts it; the report as JSON goes to a file of its own, the text report to output."""
 
-    def __init__(self, *arguments, pid=None, env=None, run=None, command="watch", wait=True, relative=False):
+    def __init__(self, *arguments, pid=None, env=None, run=None, command="watch", wait=True, relative=False,
+                 stdout=subprocess.PIPE):
         """relative: run in self.directory, so that file names among the arguments are there."""
         self.directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
         self.json_path = os.path.join(self.directory, "report.json")
@@ -148,9 +158,10 @@ class Agent(Process):
         line += ["-p", pid] if pid else []
         line += ["-f", f"json={self.json_path}", *arguments]
         line += ["--", *run] if run else []
-        super().__init__(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        super().__init__(line, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
                          env={**os.environ, **(env or {})}, cwd=self.directory if relative else None)
-        self.output, self.errors = Lines(self.process.stdout), Lines(self.process.stderr)
+        self.output = Lines(self.process.stdout) if stdout == subprocess.PIPE else None
+        self.errors = Lines(self.process.stderr)
         self.probes = None
         if wait:
             with self.ended_on_failure():
@@ -182,6 +193,25 @@ class Agent(Process):
         report = Report(text, self.errors.all)
         note(report.summary())
         return report
+
+
+class FullPipe:
+    """Nobody reads it: who writes there waits. `end` is its end to write to."""
+
+    def __init__(self):
+        self.reader, self.end = os.pipe()
+        os.set_blocking(self.end, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.end, b"x" * 4096)
+        os.set_blocking(self.end, True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reason):
+        os.close(self.reader)
+        os.close(self.end)
 
 
 RECORDING = "recording.ctx"

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/signals.h"
 
+#include "agent/clock.h"
+#include "base/time.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
+
+/* timeout(1) sends its signal to the command, and at once to the group it is in: that is one word, said twice. */
+#define SAME_NS (200 * CT_NSEC_PER_MSEC)
 
 static void fill(sigset_t *set)
 {
@@ -27,18 +33,22 @@ int ct_signals_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+static uint64_t taken_ns;
+
 static void leave_at_once(int number)
 {
-	_exit(128 + number);
+	if (ct_clock_ns() - taken_ns > SAME_NS)
+		_exit(128 + number);
 }
 
 bool ct_signals_take(int fd, struct signalfd_siginfo *ret_info)
 {
-	struct sigaction action = { .sa_handler = leave_at_once };
+	struct sigaction action = { .sa_handler = leave_at_once, .sa_flags = SA_RESTART };
 	sigset_t set;
 
 	if (read(fd, ret_info, sizeof(*ret_info)) != sizeof(*ret_info))
 		return false;
+	taken_ns = ct_clock_ns();
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	if (ret_info->ssi_signo == SIGHUP)

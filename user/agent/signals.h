@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Ctrl-C and SIGTERM: the first one ends the window, the second one the process. */
+/* Ctrl-C and SIGTERM: the first one ends the window, the next one the process; two at once are one. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 int ct_signals_open(void);
 
 /**
- * Take the first signal; from then on the next one leaves at once, with status 128 + its number.
+ * Take the first signal; from a fifth of a second later on the next one leaves at once, with status 128 + its number.
  * @return false when there is none.
  */
 bool ct_signals_take(int fd, struct signalfd_siginfo *ret_info);
