@@ -49,45 +49,69 @@ static void add(struct ct_functions *list, const char *name, const Elf64_Sym *sy
 	list->items[list->count++] = (struct ct_function){name, symbol->st_value, symbol->st_value + symbol->st_size};
 }
 
-static int add_symbols(struct ct_symbol_table *table, const char *symbols, size_t count, const char *names,
-		       uint64_t names_bytes)
-{
-	size_t functions = 0, data = 0;
-	Elf64_Sym symbol;
-
-	for (size_t i = 0; i < count; i++) {
-		memcpy(&symbol, symbols + i * sizeof(symbol), sizeof(symbol));
-		if (is_wanted(&symbol, names_bytes))
-			(*(is_function(&symbol) ? &functions : &data))++;
-	}
-	if (grow(&table->functions, functions) < 0 || grow(&table->data, data) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		memcpy(&symbol, symbols + i * sizeof(symbol), sizeof(symbol));
-		if (is_wanted(&symbol, names_bytes))
-			add(is_function(&symbol) ? &table->functions : &table->data, names + symbol.st_name, &symbol);
-	}
-	return 0;
-}
-
-// A table that cannot be read is as good as none; only memory ends the work.
-static int read_table(struct ct_symbol_table *table, const struct ct_image *image, uint32_t type, char **names)
+int ct_symbols_load(const struct ct_image *image, uint32_t type, struct ct_symbols *ret_symbols)
 {
 	const struct ct_section *section = table_section(image, type), *strings;
-	_ct_free_ char *symbols = NULL;
+	struct ct_symbols loaded = {.symbols = NULL};
 	int r;
 
+	*ret_symbols = loaded;
 	if (!section || section->link >= image->section_count)
 		return 0;
 	strings = &image->sections[section->link];
 	if (strings->type != SHT_STRTAB)
 		return 0;
-	r = ct_image_load(image, section->offset, section->bytes, &symbols);
+	r = ct_image_load(image, section->offset, section->bytes, &loaded.symbols);
 	if (r >= 0)
-		r = ct_image_load(image, strings->offset, strings->bytes, names);
-	if (r < 0)
+		r = ct_image_load(image, strings->offset, strings->bytes, &loaded.names);
+	if (r < 0) {
+		ct_symbols_done(&loaded);
 		return r == -ENOMEM ? r : 0;
-	return add_symbols(table, symbols, section->bytes / sizeof(Elf64_Sym), *names, strings->bytes);
+	}
+	loaded.count = section->bytes / sizeof(Elf64_Sym);
+	loaded.names_bytes = strings->bytes;
+	*ret_symbols = loaded;
+	return 0;
+}
+
+void ct_symbols_done(struct ct_symbols *symbols)
+{
+	free(symbols->symbols);
+	free(symbols->names);
+	*symbols = (struct ct_symbols){.symbols = NULL};
+}
+
+static int add_symbols(struct ct_symbol_table *table, const struct ct_symbols *from)
+{
+	size_t functions = 0, data = 0;
+	Elf64_Sym symbol;
+
+	for (size_t i = 0; i < from->count; i++) {
+		memcpy(&symbol, from->symbols + i * sizeof(symbol), sizeof(symbol));
+		if (is_wanted(&symbol, from->names_bytes))
+			(*(is_function(&symbol) ? &functions : &data))++;
+	}
+	if (grow(&table->functions, functions) < 0 || grow(&table->data, data) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->count; i++) {
+		memcpy(&symbol, from->symbols + i * sizeof(symbol), sizeof(symbol));
+		if (is_wanted(&symbol, from->names_bytes))
+			add(is_function(&symbol) ? &table->functions : &table->data, from->names + symbol.st_name, &symbol);
+	}
+	return 0;
+}
+
+// A table that cannot be read is as good as none; only memory ends the work. The names stay.
+static int read_table(struct ct_symbol_table *table, const struct ct_image *image, uint32_t type, char **names)
+{
+	struct ct_symbols loaded;
+	int r = ct_symbols_load(image, type, &loaded);
+
+	if (r >= 0 && loaded.count)
+		r = add_symbols(table, &loaded);
+	*names = ct_move_ptr(loaded.names);
+	ct_symbols_done(&loaded);
+	return r;
 }
 
 // .dynsym repeats what .symtab has: the same name at the same address is one function.

@@ -177,6 +177,9 @@ struct ct_queue {
 	uint32_t site; /* where it was started */
 };
 
+/* Hops up from a context in search of its request. */
+#define CT_REQUEST_HOPS_MAX 64
+
 #define CT_QUEUES 256u /* by a hash of the channel; what falls into the same place replaces what was there */
 
 /* A ring of ended contexts. */
@@ -347,8 +350,7 @@ void ct_request_hold(struct ct_tree *tree, uint32_t index);
 void ct_request_leave(struct ct_tree *tree, uint32_t index);
 void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, uint64_t time_ns);
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns);
-void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
-void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns);
+void ct_request_finish(struct ct_tree *tree, uint32_t index, uint64_t time_ns); /* it is over, and was not */
 void ct_request_note_create(struct ct_tree *tree, uint32_t context, const struct ct_event_create *create);
 void ct_request_note_task(struct ct_tree *tree, const struct ct_task *task);
 void ct_request_note_task_end(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns);
@@ -356,6 +358,10 @@ uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *
 struct ct_request *ct_request_of_route(const struct ct_tree *tree, const struct ct_event_route *seen);
 void ct_request_becomes(struct ct_tree *tree, uint64_t task, uint8_t flags);
 void ct_requests_close(struct ct_tree *tree);
+
+/* request_ends.c */
+void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending);
+void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns);
 
 /* serving.c */
 void ct_serving_push(struct ct_tree *tree, uint32_t request);

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-/* Hops up from a context in search of its request. */
-#define REQUEST_HOPS_MAX 64
-
 static struct ct_request *request_at(const struct ct_tree *tree, uint32_t index)
 {
 	return ct_slab_at(&tree->requests, index);
@@ -28,11 +25,6 @@ uint64_t ct_server_key(const void *owner, uint32_t index)
 uint64_t ct_maker_key(const void *owner, uint32_t index)
 {
 	return request_at(owner, index)->maker;
-}
-
-static bool is_of_go(const struct ct_tree *tree, const struct ct_request *request)
-{
-	return ct_tree_site_at(tree, request->site)->flags & CT_SITE_REQUEST;
 }
 
 /* Its address may mean another context from here on. */
@@ -69,7 +61,7 @@ static void forget_maker(struct ct_tree *tree, uint32_t index)
 		ct_map_remove(&tree->by_maker, maker);
 }
 
-static void end(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
+void ct_request_finish(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	struct ct_request *request = request_at(tree, index);
 	uint32_t at = ct_context_find(tree, request->context);
@@ -102,7 +94,7 @@ void ct_request_leave(struct ct_tree *tree, uint32_t index)
 static void end_if_any(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 {
 	if (index != CT_INDEX_NONE && !request_at(tree, index)->over_ns)
-		end(tree, index, time_ns);
+		ct_request_finish(tree, index, time_ns);
 }
 
 /* The context at this address is another one, or begins another request. */
@@ -169,91 +161,6 @@ void ct_request_begins(struct ct_tree *tree, uint32_t context, uint64_t task, ui
 void ct_request_ends(struct ct_tree *tree, uint64_t address, uint64_t time_ns)
 {
 	end_if_any(tree, ct_map_find(&tree->by_request, address), time_ns);
-}
-
-/* Canceller's site, however far up it cancelled. */
-static uint32_t canceller_of(const struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
-{
-	uint8_t reason = ending->reason;
-
-	if (reason == CT_REASON_EXPLICIT)
-		return ending->by;
-	for (int hop = 0; hop < REQUEST_HOPS_MAX && reason == CT_REASON_PARENT && context->parent != CT_INDEX_NONE; hop++) {
-		context = ct_tree_at(tree, context->parent);
-		reason = context->state & CT_CONTEXT_ENDED ? context->reason : CT_REASON_NONE;
-		if (reason == CT_REASON_EXPLICIT) {
-			const struct ct_ended *ended = ct_ended_find(tree, context->address);
-
-			return ended && ended->group != CT_INDEX_NONE ? tree->groups[ended->group].by : CT_SITE_UNKNOWN;
-		}
-	}
-	return CT_SITE_UNKNOWN;
-}
-
-/* Does this end of its context mean that the handler has returned? Where nobody knows, it does: then nothing is said. */
-static bool is_over_with(const struct ct_tree *tree, const struct ct_request *request, const struct ct_ending *ending,
-			 uint32_t by)
-{
-	if (ending->reason == CT_REASON_FREED)
-		return true;
-	if (!is_of_go(tree, request))
-		return false;
-	if (ct_tree_site_at(tree, request->site)->flags & CT_SITE_ENDS_REQUEST || !request->task || ending->is_inferred)
-		return true;
-	if (by == CT_SITE_UNKNOWN || !ct_tree_site_at(tree, by)->frames)
-		return ending->reason != CT_REASON_DEADLINE;
-	return ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER;
-}
-
-/* Nobody knows who serves it (a pool's worker, say), so whoever it was may go on when the client or a deadline ends it. */
-static bool is_guess(const struct ct_tree *tree, const struct ct_request *request, const struct ct_ending *ending,
-		     uint32_t by)
-{
-	if (request->task || !is_of_go(tree, request) || ending->reason == CT_REASON_FREED)
-		return false;
-	return !(ct_tree_site_at(tree, request->site)->flags & CT_SITE_ENDS_REQUEST) &&
-	       !(ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER);
-}
-
-void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
-{
-	uint32_t index = context->state & CT_CONTEXT_REQUEST ? ct_map_find(&tree->by_request, context->address) :
-							       CT_INDEX_NONE;
-	struct ct_request *request;
-	uint32_t by;
-
-	if (index == CT_INDEX_NONE || request_at(tree, index)->context_id != context->id ||
-	    request_at(tree, index)->over_ns)
-		return;
-	request = request_at(tree, index);
-	by = canceller_of(tree, context, ending);
-	if (is_over_with(tree, request, ending, by)) {
-		if (is_guess(tree, request, ending, by))
-			request->flags |= CT_REQUEST_IS_GUESSED_OVER;
-		end(tree, index, ending->time_ns);
-		return;
-	}
-	request->cancelled_ns = ending->time_ns;
-	request->cancel_reason = ending->reason;
-	request->cancelled_by = by;
-}
-
-/* Go's servers cancel a request's context when its handler returns, whoever did it before. */
-void ct_request_cancel_called(struct ct_tree *tree, uint64_t address, uint32_t by, uint64_t time_ns)
-{
-	uint32_t index = ct_map_find(&tree->by_request, address);
-	uint8_t flags = ct_tree_site_at(tree, by)->flags;
-	struct ct_request *request;
-
-	if (index == CT_INDEX_NONE || !is_of_go(tree, request_at(tree, index)))
-		return;
-	if (!ct_tree_site_at(tree, by)->frames || flags & CT_SITE_REQUEST_OVER)
-		end_if_any(tree, index, time_ns);
-	request = request_at(tree, index);
-	if (request->flags & CT_REQUEST_IS_GUESSED_OVER && flags & CT_SITE_REQUEST_OVER) {
-		request->flags &= (uint8_t)~CT_REQUEST_IS_GUESSED_OVER;
-		request->over_ns = time_ns; // now it is
-	}
 }
 
 /* A goroutine that the server starts for the handler of the request it has just made the context of. */
@@ -380,7 +287,7 @@ uint32_t ct_request_any_of(const struct ct_tree *tree, const struct ct_context *
 {
 	if (!tree->requests.used)
 		return CT_INDEX_NONE;
-	for (int hop = 0; hop < REQUEST_HOPS_MAX && context; hop++) {
+	for (int hop = 0; hop < CT_REQUEST_HOPS_MAX && context; hop++) {
 		if (context->state & CT_CONTEXT_REQUEST) {
 			uint32_t index = ct_map_find(&tree->by_request, context->address);
 
