@@ -21,9 +21,10 @@ TRUST = [
          "Resident memory of the largest agent. It holds a node for each live context, and what it knows of each site.",
          "bytes", ["max(ctxtrace_agent_resident_bytes{@})"], alert="CtxtraceAgentLarge"),
     Stat("Contexts held",
-         "Live contexts in the fullest agent. At --max-contexts, 4,000,000 if nobody chose, new ones are refused: "
-         "counted, but not watched. What to do: look for the pile first, then raise the option.",
-         "short", ["max(sum without (kind) (ctxtrace_contexts_live{@}))"], alert="CtxtraceCapNear"),
+         "Share of --max-contexts (ctxtrace_contexts_max) in the fullest agent. Beyond it new ones are refused: they are "
+         "not watched. What to do: look for the pile first, then raise the option.",
+         "percentunit", ["max(sum without (kind) (ctxtrace_contexts_live{@}) / ctxtrace_contexts_max{@})"],
+         alert="CtxtraceCapNear", decimals=1),
 ]
 
 EVENTS = [
@@ -32,8 +33,9 @@ EVENTS = [
     Series("Lost events by cause",
            "ring_full: events came faster than the agent could read, because it got no processor time. config_missing: "
            "a probe of a process nobody watches, a fault of ours. read_cancel: memory of the target could not be read "
-           "at a cancel.",
-           "cps", [("sum by (cause) (rate(ctxtrace_events_dropped_total{@}[$__rate_interval]))", "{{cause}}")]),
+           "at a cancel. refused: contexts beyond --max-contexts.",
+           "cps", [("sum by (cause) (rate(ctxtrace_events_dropped_total{@}[$__rate_interval]))", "{{cause}}"),
+                   ("sum(rate(ctxtrace_contexts_refused_total{@}[$__rate_interval]))", "refused")]),
 ]
 
 COST = [

@@ -24,9 +24,8 @@ WHO = [
          "Places in the code that leak, proven by the program's own memory. Which they are stands in the "
          "findings below.", "none", ['sum(ctxtrace_findings{@, severity="leak"})'], alert="CtxtraceLeakFound", width=3),
     Stat("Live contexts",
-         "All that have not ended, those from before the attach included. At nine tenths of --max-contexts it is "
-         "time to raise that: what is refused is not watched.",
-         "short", ["sum(ctxtrace_contexts_live{@})"], alert="CtxtraceCapNear", width=3),
+         "All that have not ended, those from before the attach included.",
+         "short", ["sum(ctxtrace_contexts_live{@})"], width=3),
     Stat("Goroutines",
          "Go's own count, from the program's /metrics. ctxtrace counts as tasks only those that it saw start or "
          "work, so this one is larger.",

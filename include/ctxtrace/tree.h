@@ -316,6 +316,9 @@ uint32_t ct_tree_end(const struct ct_tree *tree);
 /** @return the index of a context. */
 uint32_t ct_tree_index(const struct ct_tree *tree, const struct ct_context *context);
 
+/** @return how many contexts are kept at most: ct_tree_options.max_contexts, or its default. */
+uint32_t ct_tree_contexts_max(const struct ct_tree *tree);
+
 /** @return the site at `index`, or NULL past the last. */
 const struct ct_site *ct_tree_site(const struct ct_tree *tree, uint32_t index);
 

@@ -90,6 +90,8 @@ static void a_leak_is_told(void **state)
 	expect_in(&rendering, "\nctxtrace_contexts_created_total{kind=\"after_func\"} 0\n");
 	expect_in(&rendering, "\nctxtrace_contexts_ended_total{reason=\"explicit\"} 0\n");
 	expect_in(&rendering, "\nctxtrace_contexts_live{kind=\"cancel\"} 1205\n");
+	expect_in(&rendering, "\nctxtrace_contexts_max 4000000\n");
+	expect_in(&rendering, "\nctxtrace_contexts_refused_total 0\n");
 	expect_in(&rendering, "\nctxtrace_findings{kind=\"lost-cancel\",severity=\"leak\"} 1\n");
 	expect_in(&rendering, "\nctxtrace_findings{kind=\"deep-chain\",severity=\"hint\"} 0\n");
 	expect_in(&rendering, "\nctxtrace_findings_suspected{kind=\"lost-cancel\",severity=\"leak\"} 0\n");

@@ -154,6 +154,10 @@ static void write_samples(struct page *page, enum ct_metric_id id)
 		return write_ended(page);
 	case CT_METRIC_CONTEXTS_LIVE:
 		return write_live(page);
+	case CT_METRIC_CONTEXTS_MAX:
+		return ct_exposition_sample(&page->out, NULL, ct_tree_contexts_max(page->snapshot->tree), NULL);
+	case CT_METRIC_CONTEXTS_REFUSED:
+		return ct_exposition_sample(&page->out, NULL, page->totals->refused_contexts, NULL);
 	case CT_METRIC_CONTEXT_LIFETIME:
 		return write_lifetimes(page);
 	case CT_METRIC_CANCEL_LATENCY:

@@ -23,6 +23,10 @@
 		  "Contexts that ended, by why: explicit is their own cancel function.")                                 \
 	CT_METRIC(CONTEXTS_LIVE, "contexts_live", GAUGE, "", "kind",                                                     \
 		  "Contexts that have not ended, those from before the attach included.")                                \
+	CT_METRIC(CONTEXTS_MAX, "contexts_max", GAUGE, "", "",                                                           \
+		  "So many contexts are kept at most (--max-contexts); what comes beyond is refused.")                   \
+	CT_METRIC(CONTEXTS_REFUSED, "contexts_refused_total", COUNTER, "", "",                                           \
+		  "Contexts that were refused: they are not watched.")                                                   \
 	CT_METRIC(CONTEXT_LIFETIME, "context_lifetime_seconds", HISTOGRAM, "seconds", "reason",                          \
 		  "From the creation of a context to its end.")                                                          \
 	CT_METRIC(CANCEL_LATENCY, "cancel_latency_seconds", HISTOGRAM, "seconds", "",                                    \

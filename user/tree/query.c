@@ -86,6 +86,11 @@ const struct ct_totals *ct_tree_totals(const struct ct_tree *tree)
 	return &tree->totals;
 }
 
+uint32_t ct_tree_contexts_max(const struct ct_tree *tree)
+{
+	return tree->caps.max_contexts;
+}
+
 const struct ct_window *ct_tree_window(const struct ct_tree *tree)
 {
 	return &tree->window;
