@@ -115,6 +115,8 @@ struct ct_site {
 	uint64_t rooted_in_request; /**< Created below Background by a task that was serving a request. */
 	uint64_t todo_in_request; /**< The same below TODO. */
 	bool starts_workers; /**< A thread started here went from one request to another, or a goroutine waits to. */
+	bool leaves_work; /**< Memory has shown a goroutine started here well after its request was over. */
+	bool may_detach; /**< Memory has shown one whose context may be detached: then what is started here has to be asked. */
 	uint64_t asked_later; /**< Created with a deadline that an earlier one above makes void. */
 	uint64_t stale;	      /**< Created below a context that had ended more than the grace before. */
 	uint64_t stalest_ns;  /**< Longest time since that end. */

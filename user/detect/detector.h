@@ -46,6 +46,7 @@ struct ct_work {
 	uint32_t route;	   /**< What that asks for; 0 unknown. */
 	uint32_t entry;	   /**< A thread's: the function it began with; CT_SITE_UNKNOWN. */
 	bool is_handler;   /**< The task that serves the request. */
+	bool is_open;	   /**< Memory has not been asked about it, but about others that were started there. */
 	bool is_by_parentage; /**< It was started while the request was served, and no context of it is known to be held. */
 	bool is_weak;
 };
@@ -74,6 +75,7 @@ struct ct_group {
 	uint32_t routes_count;		  /**< More than there is room for: there are others. */
 	struct ct_work work; /**< Of tasks and requests the one that has been at it for the longest. */
 	bool has_requests;   /**< Work of several requests. */
+	bool has_open;	     /**< Work that is_open. */
 	uint64_t anchor;
 	uint64_t parent_id;
 	uint64_t first_ns; /**< Oldest and newest creation. */

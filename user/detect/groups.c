@@ -244,6 +244,7 @@ int ct_groups_add_work(struct ct_groups *groups, uint8_t detector, enum ct_subje
 	if (!group)
 		return -ENOMEM;
 	group->has_requests |= group->count && work->request != group->work.request;
+	group->has_open |= work->is_open;
 	if (!group->count || work->since_ns < group->work.since_ns)
 		group->work = *work;
 	if (!group->count || work->since_ns < group->first_ns)

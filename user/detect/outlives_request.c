@@ -59,7 +59,8 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_add(&sentences->evidence, is_hint ? " after it had ended; no context of it is known to be held" :
 						    " after its handler returned");
 	if (ct_work_is_read(input) && !group->is_weak)
-		ct_text_add(&sentences->evidence, "; memory shows each of them");
+		ct_text_add(&sentences->evidence, group->has_open ? "; memory has shown that what starts there goes on" :
+								    "; memory shows each of them");
 	if (is_hint) {
 		ct_text_add(&sentences->advice, "if they work for the request, give them its context and end when it does; if "
 						"they are meant to live on, start them where no request is served");

@@ -66,11 +66,20 @@ static bool is_worker(const struct ct_detect_input *input, const struct ct_task 
 	return task->is_worker || (!task->is_explicit && ct_tree_site(input->tree, task->site)->starts_workers);
 }
 
+/* Are others known that were started at the same place, and were none that detached themselves? */
+static bool is_known_site(const struct ct_detect_input *input, uint32_t index)
+{
+	const struct ct_site *site = ct_tree_site(input->tree, index);
+
+	return site->leaves_work && !site->may_detach;
+}
+
 bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *task, uint64_t since_ns,
 		     struct ct_work *ret_work)
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
 	enum ct_work_proof proof = proof_of(input, task, task->start_ns);
+	bool is_open = proof == CT_WORK_OPEN;
 
 	if (!ct_work_is_overdue(input, since_ns) || request->flags & CT_REQUEST_IS_HIJACKED || task->task == request->task)
 		return false;
@@ -85,9 +94,10 @@ bool ct_work_of_task(const struct ct_detect_input *input, const struct ct_task *
 		.request = task->request,
 		.route = request->route,
 		.entry = task->is_of_library ? CT_SITE_UNKNOWN : task->entry,
+		.is_open = is_open,
 		.is_by_parentage = !ct_tree_task_holds(input->tree, task),
 		// Where memory is not read, an end may be among the lost events.
-		.is_weak = input->is_weakened || proof == CT_WORK_OPEN ||
+		.is_weak = input->is_weakened || (is_open && !is_known_site(input, task->site)) ||
 			   (!ct_work_is_read(input) && ct_tree_task_has_gap(input->tree, task)),
 	};
 	return true;

@@ -210,6 +210,18 @@ void ct_tasks_close(struct ct_tree *tree)
 	tree->totals.tasks_live = 0;
 }
 
+/* What memory says of one says it of what runs the same code: the next one need not wait until memory is asked again. */
+static void learn_site(struct ct_tree *tree, const struct ct_task *task)
+{
+	const struct ct_request *request = ct_tree_request(tree, task->request);
+	struct ct_site *site = ct_tree_site_at(tree, task->site);
+
+	if (!request)
+		return;
+	site->may_detach |= task->is_boxed;
+	site->leaves_work |= request->over_ns && task->seen_ns > request->over_ns + tree->grace_ns;
+}
+
 void ct_task_seen_at(struct ct_tree *tree, const struct ct_event_goroutine *seen, uint32_t site)
 {
 	struct ct_task *entry = ct_task_find(tree, seen->task);
@@ -219,6 +231,7 @@ void ct_task_seen_at(struct ct_tree *tree, const struct ct_event_goroutine *seen
 	entry->at = site;
 	entry->seen_ns = seen->header.time_ns;
 	entry->is_boxed = seen->header.flags & CT_GOROUTINE_BOXED;
+	learn_site(tree, entry);
 }
 
 uint32_t ct_tree_tasks_end(const struct ct_tree *tree)
