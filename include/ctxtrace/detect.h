@@ -95,6 +95,7 @@ struct ct_findings {
 	struct ct_undecided *undecided;
 	size_t undecided_count;
 	uint64_t suppressed; /**< Left out because of --suppress. */
+	uint64_t young_lost; /**< Live contexts that memory proves lost, and that are too young to be spoken of. */
 	const struct ct_allocator *allocator;
 };
 

@@ -15,6 +15,7 @@ struct run {
 	struct ct_groups groups;
 	uint64_t *lifetimes;
 	bool *bounded;
+	uint64_t young_lost;
 	const struct ct_allocator *allocator;
 };
 
@@ -73,8 +74,15 @@ static void count_crowds(struct run *run)
 	}
 }
 
+static bool is_young_and_lost(const struct ct_detect_input *input, const struct ct_context *context)
+{
+	return context->state & CT_CONTEXT_LOST && !(context->state & (CT_CONTEXT_ENDED | CT_CONTEXT_UNRETAINED)) &&
+	       ct_context_age(input, context) < input->options->min_age_ns && !ct_context_is_judged(input, context);
+}
+
 static int gather_context(struct run *run, const struct ct_context *context)
 {
+	run->young_lost += is_young_and_lost(&run->input, context);
 	for (uint8_t d = 0; d < CT_DETECTORS; d++) {
 		const struct ct_detector *detector = ct_detectors[d];
 		struct ct_claim claim = { 0 };
@@ -242,6 +250,7 @@ int ct_detect_run(const struct ct_tree *tree, uint64_t now_ns, const struct ct_d
 		ct_findings_done(&findings);
 		return rc;
 	}
+	findings.young_lost = run.young_lost;
 	*ret_findings = findings;
 	return 0;
 }

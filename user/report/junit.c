@@ -48,6 +48,13 @@ static bool is_undecided(const struct ct_snapshot *snapshot, enum ct_finding_kin
 	return kind == CT_FINDING_LOST_CANCEL && snapshot->findings->undecided_count;
 }
 
+/* Nothing lost was old enough to be spoken of, or nothing could be. */
+static bool is_young(const struct ct_snapshot *snapshot, enum ct_finding_kind kind)
+{
+	return (kind == CT_FINDING_LOST_CANCEL || kind == CT_FINDING_LEAKED_TIMER) &&
+	       (snapshot->findings->young_lost || ct_window_is_short(snapshot));
+}
+
 static bool is_failed(const struct ct_snapshot *snapshot, enum ct_finding_kind kind)
 {
 	return count_of(snapshot, kind, fails);
@@ -55,7 +62,7 @@ static bool is_failed(const struct ct_snapshot *snapshot, enum ct_finding_kind k
 
 static bool is_skipped(const struct ct_snapshot *snapshot, enum ct_finding_kind kind)
 {
-	return !is_failed(snapshot, kind) && (count_of(snapshot, kind, is_doubtful) || is_undecided(snapshot, kind));
+	return !is_failed(snapshot, kind) && (count_of(snapshot, kind, is_doubtful) || is_undecided(snapshot, kind) || is_young(snapshot, kind));
 }
 
 /* "LEAK lost-cancel, confirmed: ..., stack, advice" as a person reads it in the log of a build. */
@@ -122,8 +129,10 @@ static void add_skipped(const struct ct_snapshot *snapshot, enum ct_finding_kind
 {
 	if (count_of(snapshot, kind, is_doubtful))
 		add_element(text, "skipped", NULL, "suspected only: the evidence was weakened", NULL);
-	else
+	else if (is_undecided(snapshot, kind))
 		add_element(text, "skipped", NULL, snapshot->findings->undecided[0].why, NULL);
+	else
+		add_element(text, "skipped", NULL, "what lives is younger than --min-age", NULL);
 }
 
 /* What did not make it fail, and what failed beyond the bound. */

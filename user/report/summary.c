@@ -24,6 +24,16 @@ uint64_t ct_window_duration(const struct ct_snapshot *snapshot)
 	return window->has_begun && end_ns > window->begin_ns ? end_ns - window->begin_ns : 0;
 }
 
+bool ct_window_is_short(const struct ct_snapshot *snapshot)
+{
+	const struct ct_window *window = ct_tree_window(snapshot->tree);
+
+	// What is proven while all stands still needs no age; a census asks for none.
+	if (ct_window_is_census(window) || window->stopped_ns || !ct_tree_totals(snapshot->tree)->live)
+		return false;
+	return ct_window_duration(snapshot) < snapshot->min_age_ns;
+}
+
 uint64_t ct_lost_events(const struct ct_snapshot *snapshot)
 {
 	const struct ct_totals *totals = ct_tree_totals(snapshot->tree);

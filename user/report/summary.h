@@ -16,6 +16,9 @@ bool ct_window_start(const struct ct_snapshot *snapshot, char ret_start[CT_TIMES
 /** @return how long the window was open, up to now. */
 uint64_t ct_window_duration(const struct ct_snapshot *snapshot);
 
+/** @return true when nothing could be spoken of: the window was no longer than --min-age, and something lives in it. */
+bool ct_window_is_short(const struct ct_snapshot *snapshot);
+
 /** @return events that never came: those in gaps, or those the kernel counted when that is more. */
 uint64_t ct_lost_events(const struct ct_snapshot *snapshot);
 

@@ -2,6 +2,7 @@
 #include "report/text_verdict.h"
 
 #include "ctxtrace/census_groups.h"
+#include "report/summary.h"
 
 static bool has_leak(const struct ct_findings *findings)
 {
@@ -32,6 +33,23 @@ static bool is_open(const struct ct_tree *tree)
 	       (groups->totals[CT_CENSUS_HELD] && !groups->collections && ct_tree_window(tree)->runtime == CT_RUNTIME_GO);
 }
 
+/* What is younger than --min-age is not spoken of, which is no all-clear. */
+static void add_young(const struct ct_snapshot *snapshot, struct ct_text *text)
+{
+	uint64_t lost = snapshot->findings->young_lost;
+
+	if (lost) {
+		ct_text_add(text, "no leak found yet, but memory shows ");
+		ct_text_add_grouped(text, lost);
+		ct_text_add(text, lost == 1 ? " lost context" : " lost contexts");
+	} else {
+		ct_text_add(text, "no leak found, but nothing was watched");
+	}
+	ct_text_add(text, lost ? ", not watched for longer than --min-age " : " for longer than --min-age ");
+	ct_text_add_duration(text, snapshot->min_age_ns);
+	ct_text_add(text, ":\nwatch longer, or give a smaller --min-age\n");
+}
+
 /* "no leaks" is a promise: it is given only when nothing was lost and nothing is open. */
 void ct_text_add_verdict(const struct ct_snapshot *snapshot, struct ct_text *text)
 {
@@ -53,6 +71,8 @@ void ct_text_add_verdict(const struct ct_snapshot *snapshot, struct ct_text *tex
 			     ct_tree_totals(snapshot->tree)->scans ? " twice" : "");
 	else if (is_open(snapshot->tree))
 		ct_text_add(text, "no leak found, but not all is decided: see the census below\n");
+	else if (findings->young_lost || ct_window_is_short(snapshot))
+		add_young(snapshot, text);
 	else
 		ct_text_add(text, findings->suppressed ? "no other leaks\n" : "no leaks\n");
 }
