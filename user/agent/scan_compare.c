@@ -53,13 +53,23 @@ static bool is_bare(const struct ct_context *context, const struct ct_census_con
 	       (context->parent == CT_INDEX_NONE && context->parent_kind != seen->parent_kind);
 }
 
+/* No CREATE told that the address of an adopted one has been used again; the tree takes the two apart. */
+static bool is_another(const struct ct_context *context, const struct ct_census_context *seen)
+{
+	if (!(context->state & CT_CONTEXT_ADOPTED))
+		return false;
+	return (seen->deadline_ns && seen->deadline_ns != context->deadline_ns) ||
+	       (seen->kind && context->kind >= CT_KIND_CANCEL && context->kind <= CT_KIND_AFTER_FUNC &&
+		seen->kind != context->kind);
+}
+
 /* Does memory say anything the stream has not said yet? */
 static bool differs(const struct ct_context *context, const struct ct_census_context *seen)
 {
 	bool is_deferred = context->state & CT_CONTEXT_DEFERRED;
 	bool is_unretained = context->state & CT_CONTEXT_UNRETAINED;
 
-	if (is_bare(context, seen))
+	if (is_bare(context, seen) || is_another(context, seen))
 		return true;
 	if (seen->state == CT_OBSERVED_LOST)
 		return !(context->state & CT_CONTEXT_LOST);

@@ -68,15 +68,6 @@ static bool is_apart(const struct ct_tree *tree)
 	return tree->scans.began_ns >= tree->window.last_scan_ns + CT_PROOF_DISTANCE_NS;
 }
 
-/* No CREATE tells the next context at the address of an adopted one; another deadline does. What was said is of the old. */
-static void tell_apart(struct ct_context *context, const struct ct_event_observed *seen)
-{
-	if (!(context->state & CT_CONTEXT_ADOPTED) || !seen->deadline_ns || seen->deadline_ns == context->deadline_ns)
-		return;
-	context->deadline_ns = seen->deadline_ns;
-	context->state &= (uint16_t)~(CT_CONTEXT_LOST_ONCE | CT_CONTEXT_LOST | CT_CONTEXT_UNRETAINED);
-}
-
 static void observe_lost(struct ct_tree *tree, uint32_t index)
 {
 	struct ct_context *context = ct_tree_at(tree, index);
@@ -153,17 +144,14 @@ static bool has_just_ended(const struct ct_tree *tree, uint64_t address, uint64_
 	return ended_ns && ended_ns + CT_PROOF_DISTANCE_NS >= began_ns;
 }
 
-/*
- * A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one, or the stream
- * knows better: it ended while memory was being read, or not long before.
- */
+/* A context older than the attach. The index is CT_INDEX_NONE when memory says nothing about a live one. */
 static int adopt(struct ct_tree *tree, const struct ct_event_observed *seen, uint32_t *ret_index)
 {
 	uint64_t began_ns = tree->scans.began_ns;
 	uint32_t needed = 1 + ct_context_is_new_parent(tree, seen->parent, seen->parent_kind), parent;
 
 	*ret_index = CT_INDEX_NONE;
-	if (!is_adoptable(tree, seen->state) || has_just_ended(tree, seen->context, began_ns))
+	if (!is_adoptable(tree, seen->state))
 		return 0;
 	if (tree->contexts.used + needed > tree->caps.max_contexts) {
 		tree->totals.refused_contexts++;
@@ -229,6 +217,30 @@ static bool is_older_than_scan(const struct ct_tree *tree, const struct ct_conte
 	       (context->created_ns == began_ns && context->state & CT_CONTEXT_ADOPTED);
 }
 
+/*
+ * No CREATE tells the next context at the address of an adopted one. It shows by its kind, its deadline or its parent, none of
+ * which changes in the life of a context.
+ */
+static bool is_another(const struct ct_tree *tree, const struct ct_context *context, const struct ct_event_observed *seen)
+{
+	if (!(context->state & CT_CONTEXT_ADOPTED))
+		return false;
+	if (seen->deadline_ns && context->deadline_ns && seen->deadline_ns != context->deadline_ns)
+		return true;
+	if (ct_is_cancellable(context->kind) && ct_is_cancellable(seen->kind) && seen->kind != context->kind)
+		return true;
+	return seen->parent && context->parent != CT_INDEX_NONE && ct_tree_at(tree, context->parent)->address != seen->parent;
+}
+
+/* The one that was there has gone without a word; what was said of it says nothing about this one. */
+static int replace(struct ct_tree *tree, const struct ct_event_observed *seen, uint32_t *index)
+{
+	struct ct_ending freed = { .time_ns = tree->scans.began_ns, .reason = CT_REASON_FREED, .is_inferred = true };
+
+	ct_context_end(tree, *index, &freed);
+	return adopt(tree, seen, index);
+}
+
 int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const struct ct_context **ret_context)
 {
 	const struct ct_event_observed *seen = event->observed;
@@ -240,10 +252,15 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 	if (ct_tree_reserve(tree) || reserve_told(tree))
 		return -ENOMEM;
 	index = ct_context_find(tree, seen->context);
-	if (index == CT_INDEX_NONE)
-		rc = adopt(tree, seen, &index);
-	else if (!is_older_than_scan(tree, ct_tree_at(tree, index)))
+	if (index == CT_INDEX_NONE) {
+		// The stream knows better when it ended while memory was being read, or not long before.
+		if (!has_just_ended(tree, seen->context, tree->scans.began_ns))
+			rc = adopt(tree, seen, &index);
+	} else if (!is_older_than_scan(tree, ct_tree_at(tree, index))) {
 		return 0; // memory showed an earlier one at this address
+	} else if (is_another(tree, ct_tree_at(tree, index), seen)) {
+		rc = replace(tree, seen, &index);
+	}
 	if (rc || index == CT_INDEX_NONE)
 		return rc;
 	if (seen->state == CT_OBSERVED_CANCELLED || seen->state == CT_OBSERVED_FREED) {
@@ -251,7 +268,6 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 		return 0;
 	}
 	complete(tree, index, seen, ct_observed_hops(event));
-	tell_apart(ct_tree_at(tree, index), seen);
 	observe_live(tree, index, seen);
 	*ret_context = ct_tree_show(tree, ct_tree_at(tree, index));
 	return 0;
