@@ -202,7 +202,8 @@ struct ct_event_memory {
 	CT_FACT(TIME_BASE, 9, "time_base")	    /* CLOCK_MONOTONIC at the process's own zero */      \
 	CT_FACT(INLINED_CREATORS, 10, "inlined_creators") /* 1: creators were inlined */                 \
 	CT_FACT(CLOSURE, 11, "closure")		    /* code address, enum ct_closure_role; many */       \
-	CT_FACT(CALL, 12, "call")		    /* code of a creator: begin, end; many, ascending */
+	CT_FACT(CALL, 12, "call")		    /* code of a creator: begin, end; many, ascending */ \
+	CT_FACT(NEXT_MODULE, 13, "next_module")	    /* address of the main module's moduledata.next */
 
 /** Facts, CT_FACT_GO_MINOR and so on. */
 enum ct_fact_name {

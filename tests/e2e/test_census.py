@@ -204,6 +204,22 @@ def starved_leak():
     raise Failed(f"no census found all 200: {seen}")
 
 
+@case("plugin")
+def plugin():
+    """The cancel functions of a plugin's code are unknown, so nothing is told, and why is said; under probes, too."""
+    need_memory()
+    try:
+        host, loaded = build("./go_plugin/host"), build("./go_plugin/sessions", DEFAULT, ("-buildmode=plugin",))
+    except Skip as reason:
+        raise Skip(f"no plugin can be built here: {reason}") from None
+    with Target([host, loaded]) as target:
+        for arguments in (("census", "-p"), ("census", "--stop", "-p"), ("--min-age", "1s", "-d", "3s", "-p")):
+            done = run(*arguments, target.pid)
+            check("plugin" in done.stderr, f"{arguments}: it does not say why: {done.stderr}")
+            check("LEAK" not in done.stdout and "never read completely" in done.stdout, f"{arguments}: {done.stdout}")
+        target.end()
+
+
 @case("refused")
 def refused():
     done = run("census", status=2)

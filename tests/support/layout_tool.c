@@ -241,6 +241,7 @@ static void compare_module(struct tool *tool)
 	};
 	uint64_t values[4];
 
+	compare_field(tool, "runtime.moduledata", "next", tool->layout.module->next);
 	if (ct_binary_go_module(tool->binary, &module)) {
 		compare(tool, "module data found", 0, 1);
 		return;

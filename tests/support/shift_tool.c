@@ -38,7 +38,8 @@ static const struct {
 
 static void use(struct ct_census *census, const struct copies *copies)
 {
-	census->layout = (struct ct_go_layout){ &copies->heap, &copies->context, &copies->goroutine };
+	census->layout = (struct ct_go_layout){ &copies->heap, &copies->context, &copies->goroutine,
+						 census->layout.module };
 	census->heap.layout = &copies->heap;
 }
 

@@ -367,6 +367,10 @@ static void closures_go_by_their_names(void **state)
 		{ "main.serve.WithCancel.func12", 26, CT_CLOSURE_CANCEL }, // inlined
 		{ "context.WithCancelCause.func1", 21, CT_CLOSURE_CANCEL },
 		{ "main.MyWithCancel.func1", 26, CT_CLOSURE_NONE },
+		{ "main.(*waiter).AfterFunc.func1", 26, CT_CLOSURE_NONE }, // a method of the program's own
+		{ "example.com/my.org/wait.AfterFunc.func1", 26, CT_CLOSURE_NONE }, // a function of it
+		{ "example.com/my.org/wait.(*T[...]).run.AfterFunc.func1", 26, CT_CLOSURE_AFTER_FUNC },
+		{ "mycontext.WithCancel.func1", 26, CT_CLOSURE_NONE },
 		{ "context.WithCancel", 26, CT_CLOSURE_NONE },
 		{ "context.WithCancel.func", 26, CT_CLOSURE_NONE },
 		{ "WithCancel.func1", 26, CT_CLOSURE_NONE },

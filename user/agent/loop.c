@@ -343,6 +343,14 @@ int ct_live_close(struct ct_live *live)
 	return ct_pipeline_push(live->pipeline, &(struct ct_event){ .end = &event, .bytes = sizeof(event) });
 }
 
+/* Without its word little is proven: why there is none is not for the report alone. */
+static void warn_unread(const struct ct_live *live)
+{
+	if (*live->scanner.reason && !ct_tree_totals(live->pipeline->tree)->scans && !live->has_exited &&
+	    !live->options->is_quiet)
+		fprintf(stderr, "ctxtrace: the memory was never read completely: %s\n", live->scanner.reason);
+}
+
 int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 {
 	struct epoll_event ready[4];
@@ -365,6 +373,7 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 	ct_live_drain(live);
 	tick(live, ct_clock_ns());
 	explain(live);
+	warn_unread(live);
 	rc = rc ?: live->error ?: ct_live_close(live);
 	return rc ? ct_error_set(reterr, rc, "cannot go on watching: %s", strerror(-rc)) : 0;
 }

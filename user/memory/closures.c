@@ -56,12 +56,24 @@ static size_t without_digits(const char *name)
 	return end == length ? 0 : end;
 }
 
+/* Is it package context, or a function, into which another one may be inlined? Not "main", not "main.(*waiter)". */
+static bool may_hold_closure(const char *name, size_t length)
+{
+	const char *slash = memrchr(name, '/', length), *begin = slash ? slash : name;
+
+	if (length == strlen("context") && !memcmp(name, "context", length))
+		return true;
+	return length && name[length - 1] != ')' && memchr(begin, '.', length - (size_t)(begin - name));
+}
+
 static bool ends_with(const char *name, size_t length, const char *suffix)
 {
 	size_t bytes = strlen(suffix);
 
-	// a dot before it: main.f.WithCancel.func2, not main.MyWithCancel.func1
-	return length > bytes && !memcmp(name + length - bytes, suffix, bytes) && name[length - bytes - 1] == '.';
+	// a dot before it: main.f.WithCancel.func2, not main.MyWithCancel.func1; and before that a function: one of the
+	// program's own that has the same name has closures, too
+	return length > bytes && !memcmp(name + length - bytes, suffix, bytes) && name[length - bytes - 1] == '.' &&
+	       may_hold_closure(name, length - bytes - 1);
 }
 
 enum ct_closure_role ct_closure_role_of(const char *name, unsigned int minor)

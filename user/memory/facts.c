@@ -10,7 +10,8 @@
 #define GUESSES_MAX 256
 
 /* The program's own image: type tables and itabs are read there whether their pages are present or not. */
-static int take_module(struct ct_census_facts *facts, struct ct_binary *binary, uint64_t load_bias)
+static int take_module(struct ct_census_facts *facts, struct ct_binary *binary, const struct ct_go_layout *layout,
+		       uint64_t load_bias)
 {
 	struct ct_go_module module;
 	int rc = ct_binary_go_module(binary, &module);
@@ -30,6 +31,7 @@ static int take_module(struct ct_census_facts *facts, struct ct_binary *binary, 
 	facts->etypes = module.etypes + load_bias;
 	facts->text = module.text + load_bias;
 	facts->etext = module.etext + load_bias;
+	facts->next_module = module.address + load_bias + layout->module->next;
 	return 0;
 }
 
@@ -72,7 +74,7 @@ int ct_census_facts_load(struct ct_census_facts *facts, struct ct_binary *binary
 		return ct_error_set(reterr, -EOPNOTSUPP,
 				    "census: the memory layout of %s is not known: Go 1.%u is the oldest that is",
 				    version.text, CT_GO_MINOR_OLDEST);
-	if (take_module(facts, binary, load_bias))
+	if (take_module(facts, binary, &layout, load_bias))
 		return ct_error_set(reterr, -EOPNOTSUPP, "census: no module data found in this %s program", version.text);
 	rc = ct_locate_heap(binary, &facts->mheap);
 	if (rc)

@@ -24,6 +24,7 @@ struct ct_census_facts {
 	size_t allgs_guess_count;
 	uint64_t types, etypes; /**< Type descriptors. */
 	uint64_t text, etext;
+	uint64_t next_module; /**< Address of the main module's moduledata.next; 0 unknown. */
 	uint64_t image_start, image_end; /**< The program's file-backed image. */
 	uint64_t todo;	       /**< Up to 1.20: address of the variable context.todo, 0 unknown. */
 	uint64_t time_base_ns; /**< CLOCK_MONOTONIC at the process's own monotonic zero, 0 unknown. */

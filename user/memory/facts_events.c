@@ -26,6 +26,7 @@ static const struct {
 	{ CT_FACT_IMAGE, AT(image_start), AT(image_end) },
 	{ CT_FACT_TODO, AT(todo), NONE },
 	{ CT_FACT_TIME_BASE, AT(time_base_ns), NONE },
+	{ CT_FACT_NEXT_MODULE, AT(next_module), NONE },
 	{ CT_FACT_INLINED_CREATORS, AT(has_inlined_creators), NONE },
 };
 

@@ -3,7 +3,7 @@
  * The tables, newest first. Each number was taken from the DWARF of programs built by that release (1.17.13, 1.18.10,
  * 1.19.13, 1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.13, 1.25.7, 1.26.8, 1.27.3, linux/amd64) and checked by a census
  * of a program whose contexts are known. Declared in Go's src/runtime/mheap.go (mheap, heapArena, mspan),
- * src/runtime/runtime2.go (g, _defer), src/context/context.go.
+ * src/runtime/runtime2.go (g, _defer), src/runtime/symtab.go (moduledata), src/context/context.go.
  */
 #include "memory/layout.h"
 
@@ -57,6 +57,13 @@ static const struct ct_goroutine_layout goroutine_layouts[] = {
 	  .sched_bp = 104, .defer_link = 40 },
 };
 
+static const struct ct_module_layout module_layouts[] = {
+	{ .minor_from = 27, .minor_to = 27, .next = 560 }, { .minor_from = 26, .minor_to = 26, .next = 584 },
+	{ .minor_from = 23, .minor_to = 25, .next = 576 }, { .minor_from = 21, .minor_to = 22, .next = 584 },
+	{ .minor_from = 20, .minor_to = 20, .next = 560 }, { .minor_from = 18, .minor_to = 19, .next = 544 },
+	{ .minor_from = 17, .minor_to = 17, .next = 528 },
+};
+
 #define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 
 /* First row of a table whose range contains the release. */
@@ -75,9 +82,10 @@ int ct_go_layout_find(unsigned int minor, struct ct_go_layout *ret_layout)
 		.heap = FIND(heap_layouts, minor),
 		.context = FIND(context_layouts, minor),
 		.goroutine = FIND(goroutine_layouts, minor),
+		.module = FIND(module_layouts, minor),
 	};
 
-	if (!layout.heap || !layout.context || !layout.goroutine)
+	if (!layout.heap || !layout.context || !layout.goroutine || !layout.module)
 		return -EOPNOTSUPP;
 	*ret_layout = layout;
 	return 0;

@@ -71,6 +71,12 @@ struct ct_goroutine_layout {
 #define CT_DEFER_SP 8
 #define CT_DEFER_FN 24
 
+/** runtime.moduledata. */
+struct ct_module_layout {
+	uint8_t minor_from, minor_to;
+	uint16_t next; /**< The module loaded after this one: a plugin's, a shared library's. */
+};
+
 /** Largest mspan field read, and one more word. */
 #define CT_SPAN_HEADER_BYTES 120
 
@@ -79,6 +85,7 @@ struct ct_go_layout {
 	const struct ct_heap_layout *heap;
 	const struct ct_context_layout *context;
 	const struct ct_goroutine_layout *goroutine;
+	const struct ct_module_layout *module;
 };
 
 /** First and last release, as 1.N, of the tables. */

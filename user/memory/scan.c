@@ -152,11 +152,35 @@ static void refuse(struct ct_scan *scan, const char *why)
 				   CT_GO_MINOR_NEWEST, why);
 }
 
+/* src/runtime/symtab.go: a module begins with a pointer to the header of its pclntab, which begins with its magic number. */
+static bool is_module(struct ct_scan *scan, uint64_t address)
+{
+	uint64_t header, magic;
+
+	return !ct_memory_read_word(scan->memory, address, &header) && !ct_memory_read_word(scan->memory, header, &magic) &&
+	       (uint32_t)magic >= 0xfffffff0 && (uint32_t)magic <= 0xfffffffb;
+}
+
+/* A plugin brings a package context of its own, whose cancel functions are none that we know. */
+static bool has_plugin(struct ct_scan *scan)
+{
+	const struct ct_census_facts *facts = &scan->census->facts;
+	uint64_t next = 0;
+
+	if (!facts->next_module || ct_memory_read_word(scan->memory, facts->next_module, &next))
+		return false;
+	return next && (ct_go_minor_is_known(facts->minor) || is_module(scan, next));
+}
+
 static void verify(struct ct_scan *scan)
 {
 	uint64_t unread = scan->census->heap.unread_spans;
 	char why[CT_REASON_BYTES];
 
+	if (has_plugin(scan)) { // its contexts would be no contexts
+		ct_scan_incomplete(scan, "the program has loaded a Go plugin, whose cancel functions are not known");
+		return;
+	}
 	if (unread)
 		ct_scan_incomplete(scan, "%llu spans in use could not be read", (unsigned long long)unread);
 	if (!ct_scan_verify(scan, why, sizeof(why)))

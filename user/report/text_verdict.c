@@ -19,7 +19,7 @@ static bool is_unread(const struct ct_tree *tree)
 
 	if (ct_window_is_census(ct_tree_window(tree)))
 		return ct_tree_is_incomplete(tree);
-	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && totals->live && !totals->scans;
+	return ct_tree_window(tree)->runtime == CT_RUNTIME_GO && !totals->scans && (totals->live || totals->failed_scans);
 }
 
 /* A census that cannot be sure of every context yet; its own section says of which, and why. */

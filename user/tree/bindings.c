@@ -93,8 +93,7 @@ void ct_task_derives(struct ct_tree *tree, uint32_t context, const struct ct_eve
 	} else if (now == bound) {
 		note_use(tree, task, context);
 	} else if (now == CT_INDEX_NONE) {
-		if (!ct_tree_task_holds(tree, task)) // what it works under is none of the request's
-			ct_task_part(tree, task);
+		ct_task_part(tree, task); // what it works under is none of the request's
 	} else {
 		const struct ct_request *other = ct_slab_at(&tree->requests, now);
 

@@ -89,6 +89,8 @@ static void note_stale(struct ct_tree *tree, uint32_t index, uint64_t time_ns)
 	const struct ct_context *context = ct_tree_at(tree, index);
 	const struct ct_ended *ended = NULL;
 
+	if (context->kind == CT_KIND_AFTER_FUNC) // to be called at once is what is asked for
+		return;
 	if (context->parent != CT_INDEX_NONE && context->parent_kind != CT_KIND_FOREIGN)
 		ended = ct_ended_find(tree, ct_tree_at(tree, context->parent)->address);
 	if (ended && ended->reason != CT_REASON_FREED && time_ns > ended->time_ns &&
