@@ -200,7 +200,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING | DIFF, set_format,
 	  "text, json, pprof, folded, sarif, junit, trace; repeatable, F=FILE" },
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING | DIFF, set_output,
-	  "where the report goes; default standard output" },
+	  "where the report goes that has no F=FILE; default standard output" },
 	{ CT_OPTION_REPORT, 276, "source-root", "DIR", JUDGING, set_source_root,
 	  "sarif, junit: files below DIR are the repository's, named from there" },
 	{ CT_OPTION_REPORT, 277, "strip-prefix", "P", JUDGING, set_strip_prefix,

@@ -71,7 +71,7 @@ def usage():
             (["run", "--exit-code", "256", "--", "true"], "256"), (["check", "-d", "3s"], "duration"),
             (["frobnicate"], "frobnicate"), (["-p", pid, "--min-age", "1y"], "1y"), (["-p", pid, "--record"], "--record"),
             (["-p", pid, "-f", "json="], "json="), (["-p", pid, "-f", "text", "-f", "json"], "standard output"),
-            (["-p", pid, "-f", "text=same", "-f", "json=same"], "same"),
+            (["-p", pid, "-f", "text=same", "-f", "json=same"], "same"), (["-p", pid, "-o", "a", "-f", "json=b"], "-o a"),
             (["-p", pid, "-o", "same", "--record", "same"], "same")):
         refused(arguments, USAGE, word, "--help")
     for ring in ("4097", "12", "soon", "12288"):

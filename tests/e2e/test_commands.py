@@ -189,7 +189,7 @@ def tree():
 
 def why_lines(directory, path, *command):
     """(lines of --why, contexts of the report), live; the recording is at path."""
-    with Agent("--why", "--record", path, "-o", os.path.join(directory, "text"), command="run", wait=False,
+    with Agent("--why", "--record", path, command="run", wait=False,
                run=[environment("CTXDEMO_BIN"), *command]) as agent:
         report = agent.finish()
         return [line for line in agent.errors.all if re.match(r"\+\d+\.\d{6} s  ", line)], report["contexts"]

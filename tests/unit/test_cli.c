@@ -241,6 +241,9 @@ static void wrong_usage_is_named(void **state)
 	bad("-p 7 -d 0", "--duration must be longer than 0");
 	bad("-p 7 --exit-code 5", "--exit-code has no meaning for `ctxtrace -p PID`");
 	bad("-p 7 -f text -f json", "two formats for standard output");
+	bad("-p 7 -o x -f json=x", "no report is left for -o x: -f json=x has a file of its own");
+	bad("diff a b -f text=y -f json=z -o x", "no report is left for -o x");
+	bad("-p 7 -o x -f text -f json", "two formats for x");
 	bad("-p 7 -f xml", "no format; there are text, json, pprof, folded, sarif, junit and trace");
 	bad("-p 7 --source-root no/such", "--source-root: no/such: No such file");
 	bad("check --strip-prefix a", "--strip-prefix has no meaning for `ctxtrace check`");
