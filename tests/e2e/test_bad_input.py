@@ -43,8 +43,8 @@ def _faults(done, errors, status, words):
             yield f"{word!r} should be named"
 
 
-def refused(arguments, status, *words, command=None, **options):
-    """Run ctxtrace; these words must stand in its one line."""
+def refused(arguments, status, *words, command=None, never=(), **options):
+    """Run ctxtrace; these words must stand in its one line, and none of `never`."""
     line = [str(word) for word in (command or [environment("CTXTRACE_BIN")])] + [str(word) for word in arguments]
     done = subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=60, check=False,
                           stdin=subprocess.DEVNULL, **options)
@@ -52,6 +52,7 @@ def refused(arguments, status, *words, command=None, **options):
     said = f"{' '.join(line[1:])}: status {done.returncode}, stderr {errors}"
     note(said)
     faults = list(_faults(done, errors, status, words))
+    faults += [f"{word!r} should not be named" for word in never if word in done.stderr]
     if faults:
         WRONG.append(f"{'; '.join(faults)}: {said}")
 
@@ -163,10 +164,41 @@ def no_target():
     script = subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE)
     try:
         refused(["-p", script.pid], ATTACH, str(script.pid))
+        refused(["census", "-p", script.pid], ATTACH, str(script.pid), "known are", never=["watch it"])
     finally:
         script.communicate()
     with Target([environment("E2E_STATIC_BIN")]) as target:
         refused(["-p", target.pid], ATTACH, str(target.pid))
+
+
+def program_of_32_bits(path):
+    """One page: an ELF header, one segment, and for ever pause()."""
+    base, head, segment = 0x08048000, 52, 32
+    code = b"\xb8\x1d\x00\x00\x00\xcd\x80\xeb\xf7"
+    size = head + segment + len(code)
+    path.write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) +
+                     struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + head + segment, head, 0, 0, head, segment, 1, 0, 0, 0) +
+                     struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 0x1000) + code)
+    path.chmod(0o755)
+
+
+@refusals("of_32_bits")
+def of_32_bits():
+    """A program of 32 bits: which process, and what is watched."""
+    need_bpf()
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "old"
+        program_of_32_bits(path)
+        try:
+            target = subprocess.Popen([path])
+        except OSError as error:
+            raise Skip(f"programs of 32 bits do not run here: {error.strerror}") from error
+        try:
+            for command in (["-p"], ["census", "-p"], ["check", "-p"]):
+                refused([*command, target.pid], ATTACH, f"process {target.pid}:", "32-bit", "only 64-bit x86-64 programs")
+        finally:
+            target.kill()
+            target.wait()
 
 
 @refusals("go_without_context")
