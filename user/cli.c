@@ -110,6 +110,7 @@ static const char **next_input(struct ct_options *options)
 static int take_operands(int argc, char **argv, struct ct_options *options, struct ct_error *reterr)
 {
 	const char **next;
+	int rc;
 
 	if (options->command == CT_COMMAND_RUN) {
 		options->command_argv = argv + optind;
@@ -118,8 +119,8 @@ static int take_operands(int argc, char **argv, struct ct_options *options, stru
 		return 0;
 	}
 	if (optind < argc && (next = next_input(options))) {
-		*next = argv[optind++];
-		return parse_options(argc, argv, options, reterr) ?: take_operands(argc, argv, options, reterr);
+		rc = ct_cli_name(command_name(options->command), "file", argv[optind++], next, reterr);
+		return rc ?: parse_options(argc, argv, options, reterr) ?: take_operands(argc, argv, options, reterr);
 	}
 	if (optind < argc)
 		return ct_error_set(reterr, -EINVAL, "\"%s\" was not understood", argv[optind]);
@@ -144,8 +145,8 @@ static int place_output(struct ct_options *options, struct ct_error *reterr)
 	}
 	if (is_taken)
 		return 0;
-	return ct_error_set(reterr, -EINVAL, "no report is left for -o %s: -f %s=%s has a file of its own", options->output,
-			    options->outputs[0].format, options->outputs[0].file);
+	return ct_error_set(reterr, -EINVAL, "no report is left for -o %s: -f %s=%s has a file of its own",
+			    options->output, options->outputs[0].format, options->outputs[0].file);
 }
 
 /* Each report has a place of its own: two in one would overwrite or mix. */

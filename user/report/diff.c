@@ -32,8 +32,8 @@ static struct sample sample_of(const struct ct_digest *report, const struct ct_d
 }
 
 /*
- * Is `b` more than as many as `a` would be in a window `times` as long, by more than twice the standard deviation of the
- * difference? (Squared: no root is needed.)
+ * Is `b` more than as many as `a` would be in a window `times` as long, by more than twice the standard deviation of
+ * the difference? (Squared: no root is needed.)
  */
 static bool is_beyond_chance(double a, double b, double times)
 {
