@@ -430,6 +430,8 @@ static void help_is_the_table(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strstr(text, names[i]))
 			fail_msg("%s is not in the help text", names[i]);
+	assert_non_null(strstr(text, "a second after --duration"));
+	assert_non_null(strstr(text, "leak, any; none"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) <= 100);
 }
