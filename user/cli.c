@@ -110,6 +110,7 @@ static const char **next_input(struct ct_options *options)
 static int take_operands(int argc, char **argv, struct ct_options *options, struct ct_error *reterr)
 {
 	const char **next;
+	int rc;
 
 	if (options->command == CT_COMMAND_RUN) {
 		options->command_argv = argv + optind;
@@ -118,8 +119,8 @@ static int take_operands(int argc, char **argv, struct ct_options *options, stru
 		return 0;
 	}
 	if (optind < argc && (next = next_input(options))) {
-		*next = argv[optind++];
-		return parse_options(argc, argv, options, reterr) ?: take_operands(argc, argv, options, reterr);
+		rc = ct_cli_name(command_name(options->command), "file", argv[optind++], next, reterr);
+		return rc ?: parse_options(argc, argv, options, reterr) ?: take_operands(argc, argv, options, reterr);
 	}
 	if (optind < argc)
 		return ct_error_set(reterr, -EINVAL, "\"%s\" was not understood", argv[optind]);
@@ -131,14 +132,29 @@ static bool is_same_place(const char *one, const char *other)
 	return one && other ? !strcmp(one, other) : one == other;
 }
 
+/* -o is for the report that has no file of its own. */
+static int place_output(struct ct_options *options, struct ct_error *reterr)
+{
+	bool is_taken = !options->output;
+
+	for (unsigned int i = 0; i < options->outputs_count; i++) {
+		if (options->outputs[i].file)
+			continue;
+		options->outputs[i].file = options->output;
+		is_taken = true;
+	}
+	if (is_taken)
+		return 0;
+	return ct_error_set(reterr, -EINVAL, "no report is left for -o %s: -f %s=%s has a file of its own",
+			    options->output, options->outputs[0].format, options->outputs[0].file);
+}
+
 /* Each report has a place of its own: two in one would overwrite or mix. */
-static int check_places(struct ct_options *options, struct ct_error *reterr)
+static int check_places(const struct ct_options *options, struct ct_error *reterr)
 {
 	for (unsigned int i = 0; i < options->outputs_count; i++) {
-		struct ct_output_request *request = &options->outputs[i];
+		const struct ct_output_request *request = &options->outputs[i];
 
-		if (!request->file)
-			request->file = options->output;
 		for (unsigned int j = 0; j < i; j++)
 			if (is_same_place(request->file, options->outputs[j].file))
 				return ct_error_set(reterr, -EINVAL,
@@ -174,7 +190,7 @@ static int check_complete(struct ct_options *options, struct ct_error *reterr)
 					    options->outputs[i].format);
 	if (!options->outputs_count)
 		options->outputs[options->outputs_count++].format = "text";
-	return check_places(options, reterr);
+	return place_output(options, reterr) ?: check_places(options, reterr);
 }
 
 /* For tests of full rings. The kernel wants a power of two of whole pages. */

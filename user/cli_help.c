@@ -42,7 +42,8 @@ void ct_cli_help(void)
 			if (ct_option_rows[i].group == group)
 				print_row(&ct_option_rows[i]);
 	}
-	fputs("\nExit status, the first that applies: 2 wrong usage, unreadable input or unwritable output;\n"
+	fputs("\nAt the end memory is read once more: the report comes up to about a second after --duration.\n"
+	      "\nExit status, the first that applies: 2 wrong usage, unreadable input or unwritable output;\n"
 	      "3 cannot attach; `run`: CMD's own failure; 1 a finding named by --fail-on and not known by\n"
 	      "--baseline; 4 events lost under --strict; 0. Ctrl-C once: report and leave; twice: leave at once.\n\n"
 	      "Examples:\n"

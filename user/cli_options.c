@@ -63,9 +63,7 @@ static int set_format(struct ct_options *options, const char *value, struct ct_e
 
 static int set_output(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
-	options->output = value;
-	return 0;
+	return ct_cli_name("--output", "file", value, &options->output, reterr);
 }
 
 static int set_source_root(struct ct_options *options, const char *value, struct ct_error *reterr)
@@ -83,45 +81,38 @@ static int set_strip_prefix(struct ct_options *options, const char *value, struc
 
 static int set_record(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
-	options->record = value;
-	return 0;
+	return ct_cli_name("--record", "file", value, &options->record, reterr);
 }
 
 static int set_suppress(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
-	options->suppress = value;
-	return 0;
+	return ct_cli_name("--suppress", "file", value, &options->suppress, reterr);
 }
 
 static int set_metrics(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
+	if (!*value)
+		return ct_error_set(reterr, -EINVAL, "--metrics: no address");
 	options->metrics = value;
 	return 0;
 }
 
 static int set_baseline(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
-	options->baseline = value;
-	return 0;
+	return ct_cli_name("--baseline", "file", value, &options->baseline, reterr);
 }
 
 static int set_write_baseline(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
-	(void)reterr;
-	options->write_baseline = value;
-	return 0;
+	return ct_cli_name("--write-baseline", "file", value, &options->write_baseline, reterr);
 }
 
 static int set_request_site(struct ct_options *options, const char *value, struct ct_error *reterr)
 {
 	if (options->request_sites_count == CT_REQUEST_SITES_MAX)
 		return ct_error_set(reterr, -EINVAL, "--request-site: at most %d", CT_REQUEST_SITES_MAX);
-	options->request_sites[options->request_sites_count++] = value;
-	return 0;
+	return ct_cli_name("--request-site", "function", value,
+			   &options->request_sites[options->request_sites_count++], reterr);
 }
 
 static int set_fail_on(struct ct_options *options, const char *value, struct ct_error *reterr)
@@ -200,7 +191,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_REPORT, 'f', "format", "F", JUDGING | DIFF, set_format,
 	  "text, json, pprof, folded, sarif, junit, trace; repeatable, F=FILE" },
 	{ CT_OPTION_REPORT, 'o', "output", "FILE", JUDGING | DIFF, set_output,
-	  "where the report goes; default standard output" },
+	  "where the report goes that has no F=FILE; default standard output" },
 	{ CT_OPTION_REPORT, 276, "source-root", "DIR", JUDGING, set_source_root,
 	  "sarif, junit: files below DIR are the repository's, named from there" },
 	{ CT_OPTION_REPORT, 277, "strip-prefix", "P", JUDGING, set_strip_prefix,
@@ -221,7 +212,7 @@ const struct ct_option_row ct_option_rows[] = {
 	{ CT_OPTION_RULES, 258, "suppress", "FILE", JUDGING, set_suppress,
 	  "findings to leave out, one per line: KIND PATTERN-on-function" },
 	{ CT_OPTION_STATUS, 257, "fail-on", "KINDS", JUDGING | DIFF, set_fail_on,
-	  "exit 1 when a finding of these kinds (or leak, any) is confirmed" },
+	  "exit 1 when a finding of these kinds (or leak, any; none) is confirmed" },
 	{ CT_OPTION_STATUS, 290, "baseline", "FILE", JUDGING, set_baseline,
 	  "findings in FILE are known: told as such, and no failure" },
 	{ CT_OPTION_STATUS, 291, "write-baseline", "FILE", JUDGING, set_write_baseline,

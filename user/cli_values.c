@@ -5,30 +5,70 @@
 #include "ctxtrace/report.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define DURATION_NS_MAX UINT64_C(9000000000000000000)
+
+static const struct {
+	const char *suffix;
+	uint64_t unit_ns;
+} units[] = { { "h", 3600 * CT_NSEC_PER_SEC }, { "m", 60 * CT_NSEC_PER_SEC }, { "s", CT_NSEC_PER_SEC },
+	      { "ms", CT_NSEC_PER_MSEC },      { "us", CT_NSEC_PER_USEC } };
+#define UNITS_COUNT (sizeof(units) / sizeof(units[0]))
+
+/* The unit at the beginning of `text`; `letters` is how long it is. @return UNITS_COUNT when it is none. */
+static size_t unit_of(const char *text, size_t *letters)
+{
+	size_t unit = 0;
+
+	*letters = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+	while (unit < UNITS_COUNT &&
+	       (strlen(units[unit].suffix) != *letters || strncmp(text, units[unit].suffix, *letters)))
+		unit++;
+	return unit;
+}
+
+/*
+ * One number with its unit, the next one smaller than `*bound`. Only what looks like a number is given to strtod, which
+ * takes signs, blanks, "inf" and "0x1p3" as well.
+ */
+static bool take_part(const char **at, size_t *bound, uint64_t *total_ns)
+{
+	size_t digits = strspn(*at, "0123456789."), letters, unit;
+	char *end;
+	double ns = strtod(*at, &end);
+
+	if (!digits || end != *at + digits)
+		return false;
+	unit = unit_of(end, &letters);
+	if (!letters && !*end && *bound == UNITS_COUNT) // bare seconds, alone
+		unit = 2;
+	if (unit == UNITS_COUNT || (*bound != UNITS_COUNT && unit <= *bound))
+		return false;
+	ns *= (double)units[unit].unit_ns;
+	if (ns > (double)(DURATION_NS_MAX - *total_ns))
+		return false;
+	*total_ns += (uint64_t)ns;
+	*bound = unit;
+	*at = end + letters;
+	return true;
+}
+
 int ct_cli_duration(const char *option, const char *value, uint64_t *ret_ns, struct ct_error *reterr)
 {
-	static const struct {
-		const char *suffix;
-		uint64_t unit_ns;
-	} units[] = { { "ms", CT_NSEC_PER_MSEC },      { "us", CT_NSEC_PER_USEC },	   { "s", CT_NSEC_PER_SEC },
-		      { "m", 60 * CT_NSEC_PER_SEC },   { "h", 3600 * CT_NSEC_PER_SEC }, { "", CT_NSEC_PER_SEC } };
-	char *end;
-	double number = strtod(value, &end);
+	const char *at = value;
+	size_t bound = UNITS_COUNT;
+	uint64_t total_ns = 0;
 
-	for (size_t i = 0; end != value && i < sizeof(units) / sizeof(units[0]); i++) {
-		double ns = number * (double)units[i].unit_ns;
-
-		if (strcmp(end, units[i].suffix) || !isfinite(ns) || ns < 0 || ns > 9e18)
-			continue;
-		*ret_ns = (uint64_t)ns;
-		return 0;
-	}
-	return ct_error_set(reterr, -EINVAL, "%s: \"%s\" is no duration; write 500ms, 30s, 5m or 2h", option, value);
+	do {
+		if (!take_part(&at, &bound, &total_ns))
+			return ct_error_set(reterr, -EINVAL,
+					    "%s: \"%s\" is no duration; write 500ms, 30s, 1m30s or 2h", option, value);
+	} while (*at);
+	*ret_ns = total_ns;
+	return 0;
 }
 
 int ct_cli_number(const char *option, const char *value, uint32_t least, uint32_t most, uint32_t *ret,
@@ -93,6 +133,14 @@ int ct_cli_format(const char *value, struct ct_output_request *ret_request, stru
 			    formats);
 }
 
+int ct_cli_name(const char *option, const char *of, const char *value, const char **ret_name, struct ct_error *reterr)
+{
+	if (!*value)
+		return ct_error_set(reterr, -EINVAL, "%s: no name of a %s", option, of);
+	*ret_name = value;
+	return 0;
+}
+
 /* The sources may be elsewhere, as where a recording is replayed: then the name has to be whole. */
 int ct_cli_directory(const char *option, const char *value, char ret_path[PATH_MAX], struct ct_error *reterr)
 {
@@ -141,8 +189,9 @@ int ct_cli_fail_on(const char *value, uint32_t *ret_bits, struct ct_error *reter
 		size_t length = strcspn(at, ",");
 
 		if (kind_bit(at, length, &bits))
-			return ct_error_set(reterr, -EINVAL, "--fail-on: \"%.*s\" is no kind of finding, leak or any",
-					    (int)length, at);
+			return ct_error_set(reterr, -EINVAL,
+					    "--fail-on: \"%.*s\" is no kind of finding; there are leak, any, "
+					    "none" CT_FINDING_LIST, (int)(length < 40 ? length : 40), at);
 		if (!at[length])
 			break;
 		at += length + 1;

@@ -32,6 +32,10 @@ enum ct_finding_kind {
 	CT_FINDING_END,
 };
 
+/** Every kind, for who named one that there is not: ", lost-cancel, leaked-timer, ...". */
+#define CT_FINDING_LISTED(name, text) ", " text
+#define CT_FINDING_LIST CT_FINDING_CATALOGUE(CT_FINDING_LISTED)
+
 /** How bad it is. `leak`: really retained; `warning`: wrong but bounded. */
 enum ct_severity { CT_SEVERITY_HINT, CT_SEVERITY_WARNING, CT_SEVERITY_LEAK };
 

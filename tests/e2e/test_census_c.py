@@ -54,7 +54,8 @@ def linked_in():
 def refused(pid):
     done = run("census", "-p", pid, status=3)
     check(not done.stdout and len(done.stderr.splitlines()) == 1, done.stderr)
-    check("lists its contexts" in done.stderr and f"ctxtrace -p {pid}" in done.stderr, done.stderr)
+    check(f"process {pid}" in done.stderr and "lists its contexts" in done.stderr, done.stderr)
+    check("watch it instead" not in done.stderr, f"nor can it be watched: {done.stderr}")
 
 
 @case("stripped")

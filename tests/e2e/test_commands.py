@@ -187,9 +187,9 @@ def tree():
         check(len(re.findall(r"^ +cancel .*lose", text, re.M)) == 40, f"no tree in {text[-800:]}")
 
 
-def why_lines(directory, path, *command):
+def why_lines(path, *command):
     """(lines of --why, contexts of the report), live; the recording is at path."""
-    with Agent("--why", "--record", path, "-o", os.path.join(directory, "text"), command="run", wait=False,
+    with Agent("--why", "--record", path, command="run", wait=False,
                run=[environment("CTXDEMO_BIN"), *command]) as agent:
         report = agent.finish()
         return [line for line in agent.errors.all if re.match(r"\+\d+\.\d{6} s  ", line)], report["contexts"]
@@ -203,7 +203,7 @@ def why():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "all.rec")
         for command in (("service", "--rounds", "20"), ("assemble-right", "--rounds", "3")):
-            lines, contexts = why_lines(directory, path, *command)
+            lines, contexts = why_lines(path, *command)
             for reason in seen:
                 told = [line for line in lines if f" s  {reason}  " in line]
                 check(len(told) == contexts["ended"][reason], f"{reason}: {len(told)} lines, the report: {contexts}")

@@ -66,6 +66,21 @@ def after_func():
     twins("after-func", "unstopped-after-func", "close_at_shutdown", "parent")
 
 
+@case("deep_chain")
+def deep_chain():
+    """A chain of values that grows: what is derived from it lives for a while, so it is seen."""
+    need_bpf()
+    watch = ("-d", "9s", "--min-age", "2s")
+    with demo("deep-chain") as growing, demo("deep-chain-right") as right, \
+            Agent(*watch, pid=growing.pid) as at_growing, Agent(*watch, pid=right.pid) as at_right:
+        report, silent = at_growing.finish(), at_right.finish()
+    report.expect_complete()
+    finding = report.expect_finding("deep-chain", "call_about", *creation("call_about"))
+    report.expect(finding["severity"] == "leak" and len(report.leaks()) == 1, f"{finding}")
+    silent.expect_complete()
+    silent.expect(silent["findings"] == [], "correct code was accused")
+
+
 @case("silent")
 def silent():
     """Correct programs of several kinds, side by side."""

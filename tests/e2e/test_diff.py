@@ -98,7 +98,7 @@ def hostile():
         for name in good:
             rejects({key: value for key, value in good.items() if key != name}, name)
         for name, value in (("kind", "sorrow"), ("severity", "bad"), ("confidence", 1), ("count", -1), ("count", 1.5),
-                            ("count", "3"), ("fingerprint", "0x0"), ("site", None), ("site", {"frames": [1]})):
+                            ("count", "3"), ("rate_per_min", -1), ("rate_per_min", "1"), ("fingerprint", "0x0"), ("site", None), ("site", {"frames": [1]})):
             rejects({**good, "findings": [finding, {**finding, name: value}]}, "findings[1]")
         for duration in (-1, "1", 1e300, []):
             rejects({**good, "window": {"duration_s": duration, "end": None}}, "duration_s")

@@ -121,7 +121,7 @@ def run(program):
     """The report of a run, with the lines of --why; a replay says the same."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "why.rec")
-        with Agent("--why", "--record", path, "-o", os.path.join(directory, "text"), command="run", wait=False,
+        with Agent("--why", "--record", path, command="run", wait=False,
                    run=[program, "-run"]) as agent:
             report = agent.finish()
             lines = why_lines(agent.errors.all)

@@ -241,12 +241,34 @@ static void wrong_usage_is_named(void **state)
 	bad("-p 7 -d 0", "--duration must be longer than 0");
 	bad("-p 7 --exit-code 5", "--exit-code has no meaning for `ctxtrace -p PID`");
 	bad("-p 7 -f text -f json", "two formats for standard output");
+	bad("-p 7 -o x -f json=x", "no report is left for -o x: -f json=x has a file of its own");
+	bad("diff a b -f text=y -f json=z -o x", "no report is left for -o x");
+	bad("-p 7 -o x -f text -f json", "two formats for x");
 	bad("-p 7 -f xml", "no format; there are text, json, pprof, folded, sarif, junit and trace");
 	bad("-p 7 --source-root no/such", "--source-root: no/such: No such file");
 	bad("check --strip-prefix a", "--strip-prefix has no meaning for `ctxtrace check`");
 	bad("-p 7 -f json -f text=a -f text", "two formats for standard output");
 	bad("-p 7 -f text -f text -f text -f text -f text -f text -f text -f text -f text", "more than 8 times");
 	bad("runs", "was not understood");
+}
+
+/* A name that is empty is a variable of the shell that is not set. */
+static void nothing_is_no_name(void **state)
+{
+	static const char *const options[] = {"--output", "--record", "--suppress", "--baseline", "--write-baseline"};
+	char line[80];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		snprintf(line, sizeof(line), "-p 7 %s=", options[i]);
+		bad(line, "no name of a file");
+		bad(line, options[i]);
+	}
+	bad("-p 7 --request-site=", "--request-site: no name of a function");
+	bad("-p 7 --metrics=", "--metrics: no address");
+	bad("-p 7 --source-root=", "--source-root: no name of a directory");
+	bad("-p 7 --strip-prefix=", "--strip-prefix");
+	assert_string_equal(good("-p 7 --why=")->why, ""); // as without a pattern
 }
 
 static void abbreviated_options_work_as_anywhere(void **state)
@@ -269,9 +291,21 @@ static void durations_have_units(void **state)
 		{"7us", 7 * CT_NSEC_PER_USEC},
 		{"2h", 7200 * CT_NSEC_PER_SEC},
 		{"2500000h", 9000000000 * CT_NSEC_PER_SEC},
+		{"1m30s", 90 * CT_NSEC_PER_SEC},
+		{"1h5m", 3900 * CT_NSEC_PER_SEC},
+		{"1h0m0.5s", 3600500 * CT_NSEC_PER_MSEC},
+		{"2s250ms", 2250 * CT_NSEC_PER_MSEC},
+		{"1h1m1s1ms1us", 3661001001 * CT_NSEC_PER_USEC},
+		{"2499999h60m", 9000000000 * CT_NSEC_PER_SEC},
+		{".5s", 500 * CT_NSEC_PER_MSEC},
 	};
 	static const char *const wrong[] = {"",	    "s",      "5x",  "5 s", "-1s",  "nan",
-					    "infs", "1e300s", "5mm", "5s5", "1,5s", "2600000h"};
+					    "infs", "1e300s", "5mm", "5s5", "1,5s", "2600000h",
+					    // from the largest unit to the smallest, each once, with its unit
+					    "5s1m", "5s5s", "1m30", "30 1m", "1m 30s", "1m-30s", "1m+30s", "1mm",
+					    "1m30x", "m30s", "2499999h61m", "2500000h1us", "1h2500000h",
+					    "99999999999999999999h5m", "0x10s", "1e3s", "1..5s", ".", ".s", " 5s",
+					    "+5s", "1m.s", "1minf"};
 	struct ct_error error;
 	uint64_t ns;
 
@@ -348,6 +382,7 @@ static void a_directory_is_made_absolute(void **state)
 
 static void fail_on_takes_kinds(void **state)
 {
+	struct ct_error error = CT_ERROR_INIT;
 	uint32_t bits = 77;
 
 	(void)state;
@@ -361,6 +396,9 @@ static void fail_on_takes_kinds(void **state)
 	assert_int_equal(ct_cli_fail_on("", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on(",leak", &bits, NULL), -EINVAL);
 	assert_int_equal(ct_cli_fail_on("leaks", &bits, NULL), -EINVAL);
+	assert_int_equal(ct_cli_fail_on("leak,sorrow,any", &bits, &error), -EINVAL);
+	assert_non_null(strstr(error.message, "\"sorrow\" is no kind of finding; there are leak, any, none, lost-cancel, "));
+	assert_non_null(strstr(error.message, ", deep-chain"));
 	assert_int_equal(ct_cli_fail_on("lost-cancel lost-cancel lost-cancel lost-cancel", &bits, NULL), -EINVAL);
 	assert_int_equal(bits, CT_KINDS_ANY | CT_KINDS_LEAK); // untouched
 }
@@ -392,6 +430,8 @@ static void help_is_the_table(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strstr(text, names[i]))
 			fail_msg("%s is not in the help text", names[i]);
+	assert_non_null(strstr(text, "a second after --duration"));
+	assert_non_null(strstr(text, "leak, any; none"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) <= 100);
 }
@@ -409,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_census_may_go_on),
 		cmocka_unit_test(help_and_version_need_nothing_else),
 		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(nothing_is_no_name),
 		cmocka_unit_test(abbreviated_options_work_as_anywhere),
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(numbers_have_bounds),

@@ -119,7 +119,9 @@ static void test_wrong_twins_leave_what_they_should(void **state)
 	expect_number("pipeline-hang", "5", "requests_live", 5);
 	expect_number("ignored-ctx", "5", "tasks_live", 5);
 	expect_number("stored-ctx", "30", "cancel_called", 29);
-	expect_number("deep-chain", "30", "allocated", 31);
+	expect_number("deep-chain", "30", "allocated", 61);
+	expect_number("deep-chain", "30", "live", 31);
+	expect_number("deep-chain", "400", "live", 301);
 	expect_number("held", "30", "live", 31);
 	expect_number("held", "30", "abandoned", 0);
 }

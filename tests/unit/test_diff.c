@@ -8,6 +8,7 @@
 /* A report with these findings. */
 struct sheet {
 	struct ct_text text;
+	double minutes; /* In which what is counted was made. */
 	struct ct_digest digest;
 };
 
@@ -16,7 +17,7 @@ struct sheet {
 
 static void sheet_begin(struct sheet *sheet, double seconds, const char *end)
 {
-	*sheet = (struct sheet){0};
+	*sheet = (struct sheet){.minutes = seconds / 60};
 	ct_text_addf(&sheet->text,
 		     "{\"schema\":\"ctxtrace-report/1\",\"target\":{\"exe\":\"/srv/shop\",\"runtime_version\":\"go1.26.8\","
 		     "\"build_id\":null},\"window\":{\"start\":null,\"duration_s\":%.9f,\"end\":%s},"
@@ -26,11 +27,15 @@ static void sheet_begin(struct sheet *sheet, double seconds, const char *end)
 
 static void sheet_add(struct sheet *sheet, const char *severity, unsigned long long print, unsigned long long count)
 {
+	char rate[40] = "null";
+
+	if (sheet->minutes > 0)
+		snprintf(rate, sizeof(rate), "%.9f", (double)count / sheet->minutes);
 	ct_text_addf(&sheet->text,
 		     "%s{\"kind\":\"lost-cancel\",\"severity\":\"%s\",\"confidence\":\"confirmed\",\"count\":%llu,"
-		     "\"fingerprint\":\"%016llx\",\"site\":{\"frames\":[{\"function\":\"main.f%llx\",\"file\":\"/src/f.go\","
+		     "\"rate_per_min\":%s,\"fingerprint\":\"%016llx\",\"site\":{\"frames\":[{\"function\":\"main.f%llx\",\"file\":\"/src/f.go\","
 		     "\"line\":7},{\"function\":\"main.g\",\"file\":null,\"line\":null}]}}",
-		     sheet->text.data[sheet->text.length - 1] == '[' ? "" : ",", severity, count, print, print);
+		     sheet->text.data[sheet->text.length - 1] == '[' ? "" : ",", severity, count, rate, print, print);
 }
 
 static void sheet_end(struct sheet *sheet)
@@ -82,12 +87,14 @@ static void each_finding_is_new_grown_gone_or_unchanged(void **state)
 	assert_true(diff.rows[0].b->fingerprint == 0x40 && !diff.rows[0].a);
 	assert_true(diff.rows[1].b->fingerprint == 0x10);
 	assert_true(diff.rows[2].a->fingerprint == 0x20 && !diff.rows[2].b);
-	assert_int_equal(ct_diff_rate_milli(&a.digest, diff.rows[1].a), 300000); // 10 in 2 s
-	assert_int_equal(ct_diff_rate_milli(&b.digest, diff.rows[1].b), 165000);
+	assert_int_equal(diff.rows[1].a->rate_per_min_milli, 300000); // 10 in 2 s
+	assert_int_equal(diff.rows[1].b->rate_per_min_milli, 165000);
 	ct_diff_done(&diff);
 	sheet_done(&a);
 	sheet_done(&b);
 }
+
+static double min_age; /* The last seconds of each window, of which nothing is counted. */
 
 static enum ct_change change_of(double seconds_a, unsigned int count_a, double seconds_b, unsigned int count_b, const char *end)
 {
@@ -96,9 +103,11 @@ static enum ct_change change_of(double seconds_a, unsigned int count_a, double s
 	struct sheet a, b;
 
 	sheet_begin(&a, seconds_a, end);
+	a.minutes -= min_age / 60;
 	sheet_add(&a, "leak", 1, count_a);
 	sheet_end(&a);
 	sheet_begin(&b, seconds_b, end);
+	b.minutes -= min_age / 60;
 	sheet_add(&b, "leak", 1, count_b);
 	sheet_end(&b);
 	compare(&a, &b, &diff);
@@ -124,6 +133,53 @@ static void windows_are_compared_by_rate(void **state)
 	assert_int_equal(change_of(30, 20, 60, 21, WHOLE_LIFE), CT_CHANGE_GROWN);
 	assert_int_equal(change_of(60, 20, 30, 20, WHOLE_LIFE), CT_CHANGE_UNCHANGED);
 	assert_int_equal(change_of(0, 20, 30, 21, CLOSED), CT_CHANGE_GROWN);
+}
+
+/* What is younger than --min-age is not counted: of 60 a minute two are after 12 s, and twenty after 30 s. */
+static void what_was_too_young_to_be_counted_is_no_growth(void **state)
+{
+	(void)state;
+	min_age = 10;
+	assert_int_equal(change_of(12, 2, 30, 20, CLOSED), CT_CHANGE_UNCHANGED);
+	assert_int_equal(change_of(12, 200, 30, 2000, CLOSED), CT_CHANGE_UNCHANGED);
+	assert_int_equal(change_of(30, 2000, 12, 200, CLOSED), CT_CHANGE_UNCHANGED);
+	assert_int_equal(change_of(12, 200, 30, 3000, CLOSED), CT_CHANGE_GROWN);
+	assert_int_equal(change_of(30, 2000, 12, 300, CLOSED), CT_CHANGE_GROWN);
+	min_age = 0;
+}
+
+/* Contexts from before the attach have no rate: a longer window does not make them more. */
+static void what_has_no_rate_is_compared_by_count(void **state)
+{
+	(void)state;
+	min_age = 3600;
+	assert_int_equal(change_of(10, 1000, 60, 1000, CLOSED), CT_CHANGE_UNCHANGED);
+	assert_int_equal(change_of(60, 1000, 10, 1000, CLOSED), CT_CHANGE_UNCHANGED);
+	assert_int_equal(change_of(60, 1000, 10, 2000, CLOSED), CT_CHANGE_GROWN);
+	min_age = 0;
+}
+
+/* A count may hold some from before the window, which its rate does not speak of. */
+static void older_ones_are_no_growth(void **state)
+{
+	struct ct_diff diff;
+	struct sheet a, b;
+
+	(void)state;
+	for (int is_more = 0; is_more < 2; is_more++) {
+		sheet_begin(&a, 30, CLOSED);
+		sheet_add(&a, "leak", 1, 1000);
+		sheet_end(&a);
+		sheet_begin(&b, 30, CLOSED);
+		sheet_add(&b, "leak", 1, 5000);
+		sheet_end(&b);
+		b.digest.findings[0].rate_per_min_milli = is_more ? 2500000 : 2000000; // 1,250 or 1,000 of them
+		compare(&a, &b, &diff);
+		assert_int_equal(diff.rows[0].change, is_more ? CT_CHANGE_GROWN : CT_CHANGE_UNCHANGED);
+		ct_diff_done(&diff);
+		sheet_done(&a);
+		sheet_done(&b);
+	}
 }
 
 static void a_severity_that_rose_is_grown(void **state)
@@ -167,8 +223,10 @@ static void one_fingerprint_is_one_finding(void **state)
 	sheet_end(&a);
 	assert_int_equal(a.digest.count, 2);
 	assert_int_equal(a.digest.findings[0].count, 7);
+	assert_int_equal(a.digest.findings[0].rate_per_min_milli, 210000);
 	assert_int_equal(a.digest.findings[0].severity, CT_SEVERITY_LEAK);
 	assert_true(a.digest.findings[1].count == UINT64_MAX);
+	assert_true(a.digest.findings[1].rate_per_min_milli == 1000000000000);
 	assert_string_equal(a.digest.findings[0].frames[0].function, "main.f7");
 	assert_string_equal(a.digest.findings[0].frames[1].file, "");
 	sheet_done(&a);
@@ -230,6 +288,8 @@ static void our_own_report_is_read(void **state)
 		fail_msg("%s", error.message);
 	assert_int_equal(digest.count, 1);
 	assert_int_equal(digest.findings[0].count, 30);
+	assert_true(digest.findings[0].rate_per_min_milli == rendering.findings.list[0].rate_per_min_milli);
+	assert_true(digest.findings[0].rate_per_min_milli > 0);
 	assert_true(digest.findings[0].fingerprint == rendering.findings.list[0].fingerprint);
 	assert_int_equal(digest.findings[0].kind, CT_FINDING_LOST_CANCEL);
 	assert_int_equal(digest.findings[0].severity, CT_SEVERITY_LEAK);
@@ -302,6 +362,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_finding_is_new_grown_gone_or_unchanged),
 		cmocka_unit_test(windows_are_compared_by_rate),
+		cmocka_unit_test(what_was_too_young_to_be_counted_is_no_growth),
+		cmocka_unit_test(what_has_no_rate_is_compared_by_count),
+		cmocka_unit_test(older_ones_are_no_growth),
 		cmocka_unit_test(a_severity_that_rose_is_grown),
 		cmocka_unit_test(one_fingerprint_is_one_finding),
 		cmocka_unit_test(differences_of_the_targets_are_told),

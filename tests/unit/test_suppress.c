@@ -4,16 +4,20 @@
 #include "base/cleanup.h"
 #include "report_story.h"
 
-#define FILE_NAME "suppress.txt"
+#define FILE_NAME "suppress.tested"
 
+/* Wherever the test is run, its file does not stay there. */
 static int load(const char *content, size_t length, struct ct_suppressions **ret, struct ct_error *reterr)
 {
 	FILE *file = fopen(FILE_NAME, "we");
+	int rc;
 
 	assert_non_null(file);
 	assert_int_equal(fwrite(content, 1, length, file), length);
 	assert_int_equal(fclose(file), 0);
-	return ct_suppressions_load(FILE_NAME, ret, reterr);
+	rc = ct_suppressions_load(FILE_NAME, ret, reterr);
+	assert_int_equal(remove(FILE_NAME), 0);
+	return rc;
 }
 
 static bool is_suppressed(void *opaque, const struct ct_tree *tree, const struct ct_finding *finding)
@@ -67,11 +71,15 @@ static void wrong_lines_are_told_by_number(void **state)
 	static const struct {
 		const char *content;
 		const char *words;
+		const char *hint;
 	} cases[] = {
-		{"lost-cancel a\n\nlost-cancel\n", "line 3: not KIND PATTERN"},
-		{"lost_cancel a\n", "line 1: not KIND PATTERN"},
-		{"leak a\n", "line 1: not KIND PATTERN"},
-		{"** a\n", "line 1: not KIND PATTERN"},
+		{"lost-cancel a\n\nlost-cancel\n", "line 3: not KIND PATTERN", "for example: lost-cancel"},
+		{"lost-cancel reserve_stock extra\n", "line 1: not KIND PATTERN", "for example: lost-cancel"},
+		{"* a b # two\n", "line 1: not KIND PATTERN", "for example: lost-cancel"},
+		{"lost_cancel a\n", "line 1: \"lost_cancel\" is no kind of finding; there are *, lost-cancel, leaked", ""},
+		{"leak a\n", "line 1: \"leak\" is no kind", ""},
+		{"leak\n", ", deep-chain", ""},
+		{"** a\n", "line 1: \"**\" is no kind", ""},
 	};
 	struct ct_suppressions *suppressions = NULL;
 	struct ct_error error = CT_ERROR_INIT;
@@ -81,7 +89,7 @@ static void wrong_lines_are_told_by_number(void **state)
 		assert_int_equal(load(cases[i].content, strlen(cases[i].content), &suppressions, &error), -EINVAL);
 		assert_null(suppressions);
 		assert_non_null(strstr(error.message, cases[i].words));
-		assert_non_null(strstr(error.hint, "for example: lost-cancel"));
+		assert_non_null(strstr(error.hint, cases[i].hint));
 	}
 	assert_int_equal(ct_suppressions_load("no/such/file", &suppressions, &error), -ENOENT);
 	assert_int_equal(ct_suppressions_load(".", &suppressions, &error), -EIO);

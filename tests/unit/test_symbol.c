@@ -241,6 +241,8 @@ static void expect_refused(const void *data, size_t bytes, const char *words)
 	assert_int_equal(error.code, -ENOEXEC);
 	assert_non_null(strstr(error.message, words));
 	assert_non_null(strstr(error.message, "FILE"));
+	if (strstr(words, "machine") || strstr(words, "32-bit"))
+		assert_non_null(strstr(error.hint, "only 64-bit"));
 }
 
 static void test_refused(void **state)
@@ -257,6 +259,8 @@ static void test_refused(void **state)
 	expect_refused(&header, sizeof(header), "neither a program nor");
 	header.e_machine = EM_MIPS;
 	expect_refused(&header, sizeof(header), "another machine");
+	header.e_ident[EI_CLASS] = ELFCLASS32;
+	expect_refused(&header, sizeof(header), "a 32-bit program");
 }
 
 // A file that shrinks after it was opened gives errors, not garbage.

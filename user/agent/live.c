@@ -201,10 +201,13 @@ static int open_c_memory(struct ct_live *live, struct ct_error *reterr)
 	if (ct_context_library_census(live->target, &address))
 		return ct_census_new_c(pid, address, &live->scanner.census, reterr);
 	ct_error_set(reterr, -EOPNOTSUPP,
-		     "nothing in the memory of %s lists its contexts: it is no Go program, and no libctxtrace-context with "
-		     "its symbols is in it",
-		     ct_target_exe(live->target));
-	ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", pid);
+		     "nothing in the memory of process %d (%s) lists its contexts: it is no Go program, and no "
+		     "libctxtrace-context with its symbols is in it",
+		     pid, ct_target_exe(live->target));
+	if (ct_context_library_is_used(live->target))
+		ct_error_hint(reterr, "watch it instead: ctxtrace -p %d", pid);
+	else
+		ct_error_hint(reterr, "known are Go programs and libctxtrace-context");
 	return -EOPNOTSUPP;
 }
 

@@ -108,9 +108,23 @@ static int find_load_bias(struct ct_target *target)
 	return find_executable_mapping(target);
 }
 
+/* Of a file that cannot be read as a program only its name is told; who asked gave a process. */
+static int open_binary(struct ct_target *target, struct ct_error *reterr)
+{
+	struct ct_error error = CT_ERROR_INIT;
+	int rc = ct_binary_open(target->exe_fd, target->exe, &target->binary, &error);
+
+	if (!rc)
+		return 0;
+	ct_error_set(reterr, rc, "process %d: %s", (int)target->pid, error.message);
+	if (*error.hint)
+		ct_error_hint(reterr, "%s", error.hint);
+	return rc;
+}
+
 static int examine(struct ct_target *target, struct ct_error *reterr)
 {
-	int rc = ct_binary_open(target->exe_fd, target->exe, &target->binary, reterr);
+	int rc = open_binary(target, reterr);
 
 	if (!rc) {
 		rc = ct_mappings_read(target->pid, &target->mappings);

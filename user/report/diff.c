@@ -15,17 +15,25 @@ const char *ct_change_name(enum ct_change change)
 	return names[change];
 }
 
-uint64_t ct_diff_rate_milli(const struct ct_digest *report, const struct ct_digest_finding *finding)
-{
-	double minutes = (double)report->duration_ns / (60.0 * (double)CT_NSEC_PER_SEC);
-	double rate = report->duration_ns ? (double)finding->count * 1000 / minutes : 0;
+/* What the rate counted, and in how many minutes that was: a finding may count older ones, too. */
+struct sample {
+	double made, minutes;
+};
 
-	return rate < 1e18 ? (uint64_t)(rate + 0.5) : 0;
+static struct sample sample_of(const struct ct_digest *report, const struct ct_digest_finding *finding)
+{
+	double per_minute = (double)finding->rate_per_min_milli / 1000;
+	double window = (double)report->duration_ns / (60.0 * (double)CT_NSEC_PER_SEC);
+	double minutes = (double)finding->count / per_minute;
+
+	if (minutes > window)
+		minutes = window;
+	return (struct sample){ per_minute * minutes, minutes };
 }
 
 /*
- * Is `b` more than as many as `a` would be in a window `times` as long, by more than twice the standard deviation of the
- * difference? (Squared: no root is needed.)
+ * Is `b` more than as many as `a` would be in a window `times` as long, by more than twice the standard deviation of
+ * the difference? (Squared: no root is needed.)
  */
 static bool is_beyond_chance(double a, double b, double times)
 {
@@ -36,12 +44,17 @@ static bool is_beyond_chance(double a, double b, double times)
 
 static bool has_grown(const struct ct_diff *diff, const struct ct_digest_finding *a, const struct ct_digest_finding *b)
 {
+	struct sample left, right;
+
 	if (b->severity > a->severity)
 		return true;
 	if (!diff->is_by_rate)
 		return b->count > a->count;
-	return is_beyond_chance((double)a->count, (double)b->count,
-				(double)diff->reports[1]->duration_ns / (double)diff->reports[0]->duration_ns);
+	if (!a->rate_per_min_milli || !b->rate_per_min_milli) // from before the attach: a stock and no flow
+		return is_beyond_chance((double)a->count, (double)b->count, 1);
+	left = sample_of(diff->reports[0], a);
+	right = sample_of(diff->reports[1], b);
+	return is_beyond_chance(left.made, right.made, right.minutes / left.minutes);
 }
 
 static void add_row(struct ct_diff *diff, const struct ct_digest_finding *a, const struct ct_digest_finding *b)

@@ -4,7 +4,8 @@
  *
  * Two lives of a program, and two censuses, are compared by count: more is grown. Two windows that somebody opened and
  * closed are compared by rate, because one may have been open for longer; there, more than chance makes (two standard
- * deviations of a count) is grown. A severity that rose is grown, whatever the count.
+ * deviations of a count) is grown. The rate is the report's own: it knows over which part of its window contexts old
+ * enough to be counted were made. A severity that rose is grown, whatever the count.
  */
 #pragma once
 
@@ -39,9 +40,6 @@ void ct_diff_done(struct ct_diff *diff);
 
 /** @return "new", "grown", "gone" or "unchanged". */
 const char *ct_change_name(enum ct_change change);
-
-/** @return findings per minute of the window, times 1000; 0 where it is not known how long that was. */
-uint64_t ct_diff_rate_milli(const struct ct_digest *report, const struct ct_digest_finding *finding);
 
 /** Render it for people. */
 void ct_diff_text(const struct ct_diff *diff, struct ct_text *text);

@@ -53,7 +53,7 @@ static void write_side(struct ct_json *json, const struct ct_diff *diff, int whi
 		ct_json_null(json, sides[which]);
 		return;
 	}
-	milli = diff->reports[which]->is_census ? 0 : ct_diff_rate_milli(diff->reports[which], finding);
+	milli = diff->reports[which]->is_census ? 0 : finding->rate_per_min_milli;
 	ct_json_open(json, sides[which], '{');
 	ct_json_string(json, "severity", ct_severity_name(finding->severity));
 	ct_json_string(json, "confidence", ct_confidence_name(finding->confidence));

@@ -62,7 +62,7 @@ static void add_summary(const struct ct_diff *diff, struct ct_text *text)
 
 static void add_rate(struct ct_text *text, const struct ct_digest *report, const struct ct_digest_finding *finding)
 {
-	uint64_t milli = ct_diff_rate_milli(report, finding);
+	uint64_t milli = finding->rate_per_min_milli;
 
 	if (!milli || report->is_census)
 		return;

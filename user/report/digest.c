@@ -12,6 +12,7 @@
 
 #define SCHEMA "ctxtrace-report/1"
 #define SECONDS_MAX 3e9 /* a window of a hundred years */
+#define RATE_MILLI_MAX UINT64_C(1000000000000) /* a billion a minute: no program makes as many */
 
 /* A document being read: where in it, for errors. */
 struct reading {
@@ -74,6 +75,22 @@ static int take_count(struct reading *reading, const json_t *object, const char 
 	if (!rc)
 		*ret = (uint64_t)json_integer_value(value);
 	return rc;
+}
+
+/* Per minute, null for what was there before the window. Thousandths are what a report has of it. */
+static int take_rate(struct reading *reading, const json_t *object, uint64_t *ret_milli)
+{
+	const json_t *rate = json_object_get(object, "rate_per_min");
+	double milli;
+
+	*ret_milli = 0;
+	if (!rate || json_is_null(rate))
+		return 0;
+	if (!json_is_number(rate) || json_number_value(rate) < 0)
+		return refuse(reading, "\"rate_per_min\" is no rate");
+	milli = json_number_value(rate) * 1000 + 0.5;
+	*ret_milli = milli < (double)RATE_MILLI_MAX ? (uint64_t)milli : RATE_MILLI_MAX;
+	return 0;
 }
 
 static bool severity_named(const char *name, enum ct_severity *ret)
@@ -171,6 +188,9 @@ static void merge(struct ct_digest *digest)
 			last->confidence = next->confidence;
 		if (__builtin_add_overflow(last->count, next->count, &last->count))
 			last->count = UINT64_MAX;
+		last->rate_per_min_milli += next->rate_per_min_milli;
+		if (last->rate_per_min_milli > RATE_MILLI_MAX)
+			last->rate_per_min_milli = RATE_MILLI_MAX;
 	}
 	digest->count = kept + 1;
 }
@@ -193,7 +213,7 @@ static int take_findings(struct reading *reading, struct ct_digest *digest)
 
 		snprintf(reading->where, sizeof(reading->where), "findings[%zu]", i);
 		rc = take_names(reading, object, finding) ?: take_count(reading, object, "count", &finding->count) ?:
-		     take_site(reading, object, finding);
+		     take_rate(reading, object, &finding->rate_per_min_milli) ?: take_site(reading, object, finding);
 	}
 	merge(digest);
 	return rc;

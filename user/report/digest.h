@@ -20,6 +20,7 @@ struct ct_digest_finding {
 	enum ct_severity severity;	/**< The worst. */
 	enum ct_confidence confidence;	/**< The best. */
 	uint64_t count;			/**< Of all together. */
+	uint64_t rate_per_min_milli;	/**< The same; 0 where the report gives none. */
 	uint64_t fingerprint;
 	struct ct_frame frames[CT_DIGEST_FRAMES_MAX]; /**< Innermost first. */
 	uint32_t frames_count;

@@ -49,38 +49,64 @@ static int add_rule(struct ct_suppressions *suppressions, const struct rule *rul
 	return 0;
 }
 
-static int take_line(struct ct_suppressions *suppressions, char *line)
+/* Where a file is being read, for errors. */
+struct place {
+	const char *path;
+	int line;
+	struct ct_error *reterr;
+};
+
+static int refuse_kind(const struct place *place, const char *kind)
+{
+	return ct_error_set(place->reterr, -EINVAL,
+			    "%s, line %d: \"%.40s\" is no kind of finding; there are *" CT_FINDING_LIST, place->path,
+			    place->line, kind);
+}
+
+static int refuse_line(const struct place *place)
+{
+	ct_error_set(place->reterr, -EINVAL, "%s, line %d: not KIND PATTERN, two words", place->path, place->line);
+	ct_error_hint(place->reterr, "for example: lost-cancel example.com/lib.*");
+	return -EINVAL;
+}
+
+static int take_line(struct ct_suppressions *suppressions, char *line, const struct place *place)
 {
 	struct rule rule = { .kind = CT_FINDING_END };
 	char *kind, *rest = NULL;
+	int rc;
 
 	line[strcspn(line, "#\n")] = '\0';
 	kind = strtok_r(line, " \t\r", &rest);
 	if (!kind)
 		return 0;
 	rule.pattern = strtok_r(NULL, " \t\r", &rest);
-	if (!rule.pattern || (strcmp(kind, "*") && !ct_finding_kind_from_name(kind, &rule.kind)))
-		return -EINVAL;
-	return add_rule(suppressions, &rule);
+	if (strcmp(kind, "*") && !ct_finding_kind_from_name(kind, &rule.kind))
+		return refuse_kind(place, kind);
+	if (!rule.pattern || strtok_r(NULL, " \t\r", &rest)) // a blank in a name is a ? in the pattern
+		return refuse_line(place);
+	rc = add_rule(suppressions, &rule);
+	return rc ? ct_error_set(place->reterr, rc, "%s, line %d: %s", place->path, place->line, strerror(-rc)) : 0;
 }
 
 /* A line longer than its buffer is no rule, and its rest is none of its own; a comment may be long, but not endless. */
-static int skip_rest(const char *line, FILE *file)
+static int skip_rest(const char *line, FILE *file, const struct place *place)
 {
 	if (line[strspn(line, " \t")] != '#')
-		return -EINVAL;
+		return refuse_line(place);
 	for (size_t i = 0; i < COMMENT_BYTES_MAX; i++) {
 		int character = getc(file);
 
 		if (character == EOF || character == '\n')
 			return 0;
 	}
-	return -EINVAL;
+	return refuse_line(place);
 }
 
 int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct ct_error *reterr)
 {
 	_ct_fclose_ FILE *file = fopen(path, "re");
+	struct place place = { .path = path, .reterr = reterr };
 	struct ct_suppressions *suppressions;
 	char line[LINE_BYTES_MAX];
 	int rc = 0;
@@ -90,16 +116,11 @@ int ct_suppressions_load(const char *path, struct ct_suppressions **ret, struct 
 	suppressions = calloc(1, sizeof(*suppressions));
 	if (!suppressions)
 		return ct_error_set(reterr, -ENOMEM, "no memory for suppressions");
-	for (int number = 1; !rc && fgets(line, sizeof(line), file); number++) {
+	while (!rc && fgets(line, sizeof(line), file)) {
 		bool is_whole = strchr(line, '\n') || feof(file);
 
-		rc = is_whole ? take_line(suppressions, line) : skip_rest(line, file);
-		if (rc == -EINVAL) {
-			ct_error_set(reterr, rc, "%s, line %d: not KIND PATTERN with a kind of finding", path, number);
-			ct_error_hint(reterr, "for example: lost-cancel example.com/lib.*");
-		} else if (rc) {
-			ct_error_set(reterr, rc, "%s, line %d: %s", path, number, strerror(-rc));
-		}
+		place.line++;
+		rc = is_whole ? take_line(suppressions, line, &place) : skip_rest(line, file, &place);
 	}
 	if (!rc && ferror(file))
 		rc = ct_error_set(reterr, -EIO, "cannot read suppressions from %s: %s", path, strerror(errno));

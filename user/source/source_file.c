@@ -20,12 +20,21 @@ struct file_source {
 	_Alignas(8) char record[CT_EVENT_BYTES_MAX];
 };
 
+/* What zlib says of a file without a name begins with "<fd:7>: ", which means nothing to anybody. */
+static const char *zlib_words(gzFile file, int *code)
+{
+	const char *words = gzerror(file, code);
+	const char *behind = strncmp(words, "<fd:", 4) ? NULL : strstr(words, ">: ");
+
+	return behind ? behind + 3 : words;
+}
+
 /* Exactly `length` bytes. zlib reports a flipped bit (checksum, bad code) and an early end in its own words. */
 static int take(struct file_source *file, void *bytes, size_t length, struct ct_error *reterr)
 {
 	size_t got = gzfread(bytes, 1, length, file->file);
 	int code = Z_OK;
-	const char *words = gzerror(file->file, &code);
+	const char *words = zlib_words(file->file, &code);
 
 	if (got == length && code == Z_OK)
 		return 0;
@@ -107,7 +116,7 @@ static int check_head(struct file_source *file, struct ct_error *reterr)
 	struct ct_recording_head head = { 0 };
 	bool is_short = gzdirect(file->file) || gzfread(&head, 1, sizeof(head), file->file) != sizeof(head);
 	int code = Z_OK;
-	const char *words = gzerror(file->file, &code);
+	const char *words = zlib_words(file->file, &code);
 
 	if (is_short && code == Z_DATA_ERROR) // zlib hands out nothing of a block that is damaged further on
 		return ct_error_set(reterr, -EBADMSG, "the recording %s is damaged: %s", file->name, words);

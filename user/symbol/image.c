@@ -12,8 +12,10 @@
 
 #if defined(__x86_64__)
 #define THIS_MACHINE EM_X86_64
+#define THIS_MACHINE_NAME "x86-64"
 #elif defined(__aarch64__)
 #define THIS_MACHINE EM_AARCH64
+#define THIS_MACHINE_NAME "arm64"
 #else
 #error "ctxtrace knows x86-64 and arm64"
 #endif
@@ -169,13 +171,22 @@ static int read_sections(struct ct_image *image, const Elf64_Ehdr *header)
 	return 0;
 }
 
+static int refuse_machine(const char *what, const char *name, struct ct_error *reterr)
+{
+	ct_error_set(reterr, -ENOEXEC, "%s: %s", name, what);
+	ct_error_hint(reterr, "only 64-bit " THIS_MACHINE_NAME " programs are watched");
+	return -ENOEXEC;
+}
+
 static int check_header(const Elf64_Ehdr *header, const char *name, struct ct_error *reterr)
 {
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return ct_error_set(reterr, -ENOEXEC, "%s: not an ELF file", name);
+	if (header->e_ident[EI_CLASS] == ELFCLASS32)
+		return refuse_machine("a 32-bit program", name, reterr);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
 	    header->e_machine != THIS_MACHINE)
-		return ct_error_set(reterr, -ENOEXEC, "%s: an ELF file of another machine", name);
+		return refuse_machine("an ELF file of another machine", name, reterr);
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
 		return ct_error_set(reterr, -ENOEXEC, "%s: an ELF file, but neither a program nor a shared object",
 				    name);

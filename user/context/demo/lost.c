@@ -75,39 +75,65 @@ SEEN void after_func_right(struct demo *demo, uint64_t round)
 	cctx_stop_release(stop);
 }
 
+/* deep-chain: a stream of messages, each with a value of its own, and a call that is answered a while later. */
+
+#define CALLS 300 /* 15 s at 20 messages a second: a chain of values is seen while something derived from it lives. */
+
 static const char message_key;
+
+struct stream {
+	cctx_t *last; /**< Message, or the program's context. */
+	cctx_t *calls[CALLS]; /**< Not answered yet; the oldest is when a new one needs its place. */
+};
+
+static struct stream *stream_of(struct demo *demo)
+{
+	struct stream *stream = demo->state;
+
+	if (!stream) {
+		stream = demo_check(calloc(1, sizeof(*stream)), "a stream");
+		stream->last = cctx_ref(demo->app);
+		demo->state = stream;
+	}
+	return stream;
+}
 
 static SEEN cctx_t *add_message(struct demo *demo, cctx_t *ctx)
 {
 	return demo_check(cctx_with_value(ctx, &message_key, demo, NULL), "a message");
 }
 
-static SEEN void handle_message(cctx_t *message)
+static SEEN cctx_t *call_about(cctx_t *message)
 {
-	cctx_t *call = demo_check(cctx_with_cancel(message), "a call");
+	return demo_check(cctx_with_cancel(message), "a call");
+}
 
-	cctx_cancel(call, NULL);
-	cctx_unref(call);
+static void handle_message(struct stream *stream, cctx_t *message, uint64_t round)
+{
+	cctx_t **place = &stream->calls[round % CALLS];
+
+	if (*place)
+		cctx_cancel(*place, "answered");
+	cctx_unref(*place);
+	*place = call_about(message);
 }
 
 // The context of the last message is the parent of the next.
 SEEN void deep_chain(struct demo *demo, uint64_t round)
 {
-	cctx_t *last = demo->state ? demo->state : demo->app;
-	cctx_t *message = add_message(demo, last);
+	struct stream *stream = stream_of(demo);
+	cctx_t *message = add_message(demo, stream->last);
 
-	(void)round;
-	handle_message(message);
-	if (last != demo->app)
-		cctx_unref(last);
-	demo->state = message;
+	handle_message(stream, message, round);
+	cctx_unref(stream->last);
+	stream->last = message;
 }
 
 SEEN void deep_chain_right(struct demo *demo, uint64_t round)
 {
-	cctx_t *message = add_message(demo, demo->app);
+	struct stream *stream = stream_of(demo);
+	cctx_t *message = add_message(demo, stream->last);
 
-	(void)round;
-	handle_message(message);
+	handle_message(stream, message, round);
 	cctx_unref(message);
 }
