@@ -76,6 +76,28 @@ def statuses():
     check(done.stdout == "" and len(done.stderr.splitlines()) == 1 and "sleep" in done.stderr, f"{done}")
 
 
+@case("starters")
+def starters():
+    """A script, a shell, env: one line, which says that the program itself is to be named. With -p nothing of it."""
+    need_bpf()
+    remedy = "run watches only the process it starts: if {} starts the program that is meant"
+    with tempfile.TemporaryDirectory() as directory:
+        script = pathlib.Path(directory) / "script.sh"
+        script.write_text('#!/bin/sh\nexec "$1" leak\n', encoding="ascii")
+        script.chmod(0o755)
+        target = environment("E2E_C_BIN")
+        for program in ([str(script), target], ["sh", "-c", target], ["env", "A=1", target]):
+            done = expect(run(program=program), 3)
+            check(done.stdout == "" and len(done.stderr.splitlines()) == 1, f"{done}")
+            check("neither a Go program nor" in done.stderr and remedy.format(program[0]) in done.stderr and
+                  "name the program itself" in done.stderr and "Go 1.17 to 1.27" in done.stderr, done.stderr)
+    with Process(["/bin/sleep", "60"]) as process:
+        done = subprocess.run([environment("CTXTRACE_BIN"), "-p", str(process.pid)], capture_output=True, text=True,
+                              timeout=60, check=False)
+    expect(done, 3)
+    check("neither a Go program nor" in done.stderr and "name the program" not in done.stderr, done.stderr)
+
+
 @case("killed_by")
 def killed_by():
     """128 and the number of the signal, before the leak that was found."""

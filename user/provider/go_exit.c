@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where a Go program leaves: runtime.exit makes the system call for os.Exit, for the return from main and after a panic;
- * runtime.dieFromSignal ends it by a signal that nobody handles (src/runtime/signal_unix.go). With the race detector
- * os.Exit(0) and the return from main come to neither: runtime.racefini hands over to C for good, which sleeps a second
- * and calls exit (src/runtime/race.go). Of several addresses of a name the first one hit counts, so wrappers do no harm.
+ * Where a Go program leaves: runtime.exit makes the system call for os.Exit, for the return from main and after a
+ * panic; runtime.dieFromSignal ends it by a signal that nobody handles (src/runtime/signal_unix.go). With the race
+ * detector os.Exit(0) and the return from main come to neither: runtime.racefini hands over to C for good, which sleeps
+ * a second and calls exit (src/runtime/race.go). Of several addresses of a name the first one hit counts, so wrappers
+ * do no harm.
  */
 #include "provider/go.h"
 
