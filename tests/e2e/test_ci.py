@@ -3,13 +3,14 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf
 from e2e_ci import FETCH, Room, ctxtrace, lines_of, marks, refused, server_test
-from e2e_go import DEFAULT, SOURCES, VERSIONS, find_go
+from e2e_go import DEFAULT, SOURCES, VERSIONS, find_go, run_go
 from e2e_process import Agent, c_target
 
 
@@ -230,6 +231,38 @@ def go_test_exec():
             check(re.search(rf"^{word}\s+targets/go_ci", done.stdout, re.M), f"go test says: {done.stdout}")
             text = room.path("report").read_text(encoding="utf-8")
             check(("LEAK lost-cancel" in text) == bool(status), text)
+
+
+def go_line(program, *words, options=(), toolchain=DEFAULT, **more):
+    """@return how often a run of this program says that tests are not watched, and with which form they are."""
+    env = {**os.environ, "GOTOOLCHAIN": "go" + toolchain, "GOFLAGS": "-buildvcs=false", "GOWORK": "off", **more}
+    env.setdefault("HOME", "/root")
+    line = [environment("CTXTRACE_BIN"), "run", *options, "--", str(program), *words]
+    done = subprocess.run(line, cwd=SOURCES, env=env, capture_output=True, text=True, timeout=600, check=False)
+    check(done.returncode == 0, f"{line}: {done.returncode}: {done.stdout} {done.stderr}")
+    said = [text for text in done.stderr.splitlines() if 'go test -exec "ctxtrace run --" ./...' in text]
+    check(all("the go command, not the tests" in text for text in said), f"{said}")
+    check("ctxtrace" not in done.stdout, f"in the command's output: {done.stdout}")
+    return len(said)
+
+
+@case("go_command")
+def go_command():
+    """`run -- go test` watches the go command: it says so, whatever that is called, and nobody else does."""
+    need_bpf()
+    run_go(["version"])  # fetches the toolchains that are switched to, or skips
+    run_go(["version"], VERSIONS["1.27"])
+    go = find_go()
+    check(go_line(go, "test", "-vet=off", "-count=1", "./go_ci") == 1, "go test leaks, and its all-clear is for go")
+    check(go_line(go, "version", toolchain=VERSIONS["1.27"]) == 1, "of one that switches to another release")
+    check(go_line(go, "version", options=["-q"]) == 0, "-q is quiet")
+    with Room() as room:
+        root = subprocess.run([go, "env", "GOROOT"], env={**os.environ, "GOTOOLCHAIN": "go" + DEFAULT}, capture_output=True,
+                              text=True, timeout=60, check=True).stdout.strip()
+        renamed = room.path("golang")
+        shutil.copy(os.path.join(root, "bin", "go"), renamed)
+        check(go_line(renamed, "version", GOROOT=root) == 1, "renamed")
+        check(go_line(server_test("fixed")) == 0, "a test binary is no go command")
 
 
 @case("files")

@@ -10,8 +10,9 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import case, check, environment, main, need_bpf, wait_for
-from e2e_go import DEFAULT, VERSIONS, build, build_test
+from e2e import Failed, Skip, case, check, environment, main, need_bpf, wait_for
+from e2e_go import DEFAULT, VERSIONS, build, build_test, cache
+from e2e_go import run_go as go_command
 from e2e_process import Agent, Process
 
 
@@ -73,6 +74,28 @@ def statuses():
         check(done.stdout == "" and len(done.stderr.splitlines()) == 1 and program[0] in done.stderr, f"{done}")
     done = expect(run(program=["/bin/sleep", "60"]), 3)
     check(done.stdout == "" and len(done.stderr.splitlines()) == 1 and "sleep" in done.stderr, f"{done}")
+
+
+@case("starters")
+def starters():
+    """A script, a shell, env: one line, which says that the program itself is to be named. With -p nothing of it."""
+    need_bpf()
+    remedy = "run watches only the process it starts: if {} starts the program that is meant"
+    with tempfile.TemporaryDirectory() as directory:
+        script = pathlib.Path(directory) / "script.sh"
+        script.write_text('#!/bin/sh\nexec "$1" leak\n', encoding="ascii")
+        script.chmod(0o755)
+        target = environment("E2E_C_BIN")
+        for program in ([str(script), target], ["sh", "-c", target], ["env", "A=1", target]):
+            done = expect(run(program=program), 3)
+            check(done.stdout == "" and len(done.stderr.splitlines()) == 1, f"{done}")
+            check("neither a Go program nor" in done.stderr and remedy.format(program[0]) in done.stderr and
+                  "name the program itself" in done.stderr and "Go 1.17 to 1.27" in done.stderr, done.stderr)
+    with Process(["/bin/sleep", "60"]) as process:
+        done = subprocess.run([environment("CTXTRACE_BIN"), "-p", str(process.pid)], capture_output=True, text=True,
+                              timeout=60, check=False)
+    expect(done, 3)
+    check("neither a Go program nor" in done.stderr and "name the program" not in done.stderr, done.stderr)
 
 
 @case("killed_by")
@@ -179,6 +202,55 @@ def last_word():
         for how, status in (("exit", 3), ("return", 0), ("panic", 2), ("term", 143), ("nil", 2)):
             expect_last_word(run_go([program, how, "leak"], status=status or 1), 30)
             expect_last_word(run_go([program, how, "held"], status=status), 0)
+
+
+NO_RACE_BUILD = ("requires cgo", "C compiler", "exec: \"gcc\"", "-race is only supported on", "cgo: ")
+
+
+def with_race(make):
+    """@return the program that `make` has built with the race detector, which needs cgo and a C compiler."""
+    try:
+        program = make()
+    except Failed as failed:
+        if any(sign in str(failed) for sign in NO_RACE_BUILD):
+            raise Skip(f"no race build can be made here: {str(failed).strip().splitlines()[-1]}") from failed
+        raise
+    done = subprocess.run([program, "return", "held"], capture_output=True, text=True, timeout=60, check=False)
+    if "FATAL: ThreadSanitizer" in done.stderr:
+        raise Skip(f"a race build does not run here: {done.stderr.strip().splitlines()[0]}")
+    return program
+
+
+def race_test(package, version):
+    """A package's test binary with the race detector."""
+    out = cache() / f"{package}-{version}-race.test"
+    go_command(["test", "-c", "-race", "-o", str(out), f"./{package}"], version)
+    return out
+
+
+@case("race_build")
+def race_build():
+    """The race detector takes the good ends past runtime.exit, the bad ones not: proven as the plain build is."""
+    need_bpf()
+    for version, strip in (("1.21", False), ("1.24", False), ("1.26", True), ("1.27", False)):
+        release = VERSIONS[version]
+        race = with_race(lambda v=release, s=strip: build("./go_ends", v, flags=("-race",), strip=s))
+        for program in (build("./go_ends", release, strip=strip), race):
+            for how, status in (("exit0", 0), ("exit1", 1), ("return", 0)):
+                expect_last_word(run_go([program, how, "leak"], status=status or 1), 30)
+                expect_last_word(run_go([program, how, "held"], status=status), 0)
+        for how, status in (("panic", 2), ("term", 143)):
+            expect_last_word(run_go([race, how, "leak"], status=status), 30)
+
+
+@case("race_test_binary")
+def race_test_binary():
+    """What `go test -race -c` makes."""
+    need_bpf()
+    for version in (VERSIONS["1.21"], DEFAULT, VERSIONS["1.27"]):
+        program = with_race(lambda v=version: race_test("go_tested", v))
+        expect_last_word(run_go([program], env={"CTX_LEAK": "1"}, status=1), 20, "leaked-timer")
+        expect_last_word(run_go([program], env={"CTX_LEAK": "0"}), 0)
 
 
 @case("last_word_missed")

@@ -3,6 +3,7 @@
 #include "agent/child.h"
 #include "agent/live.h"
 #include "agent/output.h"
+#include "agent/run_advice.h"
 
 #include <sys/wait.h>
 
@@ -24,7 +25,13 @@ static int session(struct ct_live *live, pid_t pid, bool *ret_runs)
 		goto out;
 	}
 	status = CT_STATUS_ATTACH;
-	if (ct_live_attach(live, pid, &error) || (live->child && ct_child_release(live->child, &error))) {
+	if (ct_live_attach(live, pid, &error)) {
+		ct_run_hint(live, &error);
+		ct_complain(&error);
+		goto out;
+	}
+	ct_run_advise(live);
+	if (live->child && ct_child_release(live->child, &error)) {
 		ct_complain(&error);
 		goto out;
 	}

@@ -2,7 +2,7 @@
 
 // go_ends makes some contexts, never collects, and ends at once in the way it is told:
 //
-//	go_ends exit|return|panic|term|kill|nil|wait leak|held
+//	go_ends exit|exit0|exit1|return|panic|term|kill|nil|wait leak|held
 //
 // With "leak" 30 of them are lost; with "held" somebody holds every cancel function.
 package main
@@ -46,6 +46,10 @@ func end(how string) {
 	switch how {
 	case "exit":
 		os.Exit(3)
+	case "exit0":
+		os.Exit(0)
+	case "exit1":
+		os.Exit(1)
 	case "panic":
 		panic("as told")
 	case "term":
