@@ -31,6 +31,8 @@
 #define CT_REQUEST_AWAITS_CONTEXT 0x40 /**< Its handler waits for a context that is live: it heeds that one. */
 #define CT_REQUEST_IS_GUESSED_OVER 0x20 /**< Its context has ended and nobody knows who serves it: it may go on. */
 
+#define CT_REQUEST_HAD_DEADLINE 0x80 /**< While it was served, a deadline below its context has passed. */
+
 /** Why a task belongs to its request. */
 enum ct_binding {
 	CT_BOUND_BY_CONTEXT,   /**< It has said so, or was started with a context of it. */
@@ -109,6 +111,9 @@ const struct ct_task *ct_tree_task_of(const struct ct_tree *tree, uint64_t task)
 
 /** Does it hold a context of its request, as far as the stream says? */
 bool ct_tree_task_holds(const struct ct_tree *tree, const struct ct_task *task);
+
+/** @return when the context that it was started with was ended by its deadline; 0 it was not, or nobody knows any more. */
+uint64_t ct_tree_task_deadline_passed(const struct ct_tree *tree, const struct ct_task *task);
 
 /** @return true when events were lost since it was started: what it is bound to may have changed, it may have ended. */
 bool ct_tree_task_has_gap(const struct ct_tree *tree, const struct ct_task *task);

@@ -13,15 +13,16 @@ from e2e_process import RECORDING, Agent, Target, check_replay, replay
 from e2e_report import marked_line
 
 COUNT = 10
-RIGHT = ("outlives-stops", "detached", "lazy-pool", "grown-pool", "fan-out", "gone-heeded", "hangs-bounded", "long-poll", "events")
+RIGHT = ("outlives-stops", "detached", "service", "lazy-pool", "grown-pool", "fan-out", "gone-heeded", "hangs-bounded", "long-poll", "events")
 HTTP1_ONLY = ("hijacked",)
-DETACHING = ("detached-inside", "tidies")  # context.WithoutCancel came with Go 1.21
+DETACHING = ("detached-inside", "tidies", "merged")  # context.WithoutCancel and AfterFunc came with Go 1.21
 # command: (kind, severity, function, mark)
 WRONG = {
     "outlives": ("outlives-request", "leak", "main.(*server).outlives", "outlives"),
     "unclosed": ("outlives-request", "leak", "main.(*server).unclosed", "unclosed"),
     "gone-ignored": ("ignored-cancel", "warning", "main.(*server).goneIgnored", "gone-ignored"),
     "gone-task": ("ignored-cancel", "warning", "main.(*server).goneTask", "gone-task"),
+    "late-task": ("ignored-cancel", "warning", "main.(*server).lateTask", "late-task"),
     "hangs": ("unbounded-request", "warning", "main.(*server).hangs", "hangs"),
     "stale": ("stale-parent", "warning", "main.(*server).stale", "stale"),
     "background": ("background-in-request", "warning", "main.(*server).background", "background"),
@@ -74,11 +75,13 @@ def wrong(version=DEFAULT, flags=(), protocol=()):
         count = COUNT * (2 if command == "unclosed" else 1)
         report.expect(finding["count"] == count, f"{command}: {finding['count']} of {count}")
         routes = [f"GET /{command}"] if kind in ("unbounded-request", "ignored-cancel") else []
-        if command != "gone-task":
+        if command == "late-task":
+            report.expect("by its deadline" in finding["evidence"], f"what cancelled? {finding['evidence']}")
+        if command not in ("gone-task", "late-task"):
             report.expect(finding["routes"] == routes, f"{command}: {finding['routes']}, not {routes}")
         if command == "gone-ignored":
             report.expect("because the client went away" in finding["evidence"], f"who cancelled? {finding['evidence']}")
-        if mark in ("outlives", "gone-task"):
+        if mark in ("outlives", "gone-task", "late-task"):
             now = [frame["function"] for frame in finding["at"]["frames"]]
             report.expect("main.(*server).ignore" in now, f"{command} is not where it waits: {now}")
     # The handler that waits for a goroutine which does not care goes on as long as that does.

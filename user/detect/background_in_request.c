@@ -2,15 +2,28 @@
 /*
  * background-in-request: contexts derived from context.Background() by a task that was serving a request: neither the
  * request's deadline nor its end reaches them. context.WithoutCancel says the same on purpose and is silent; so is what
- * the standard library derives. Written in the source, so one is enough.
+ * the standard library derives, and what a module that the program depends on does for connections, pools, clients that
+ * live on: its owner knows why, and the program's cannot change it. Written in the source, so one is enough.
  */
 #include "detect/detector.h"
+
+#include <string.h>
+
+/* The files of such a module lie in the module cache, below module@version; -trimpath leaves that. */
+static bool is_of_dependency(const struct ct_site *site)
+{
+	struct ct_frame frame;
+	uint32_t cursor = 0;
+	const char *at = ct_frame_next(site, &cursor, &frame) ? strstr(frame.file, "@v") : NULL;
+
+	return at && at[2] >= '0' && at[2] <= '9';
+}
 
 static bool claims_site(const struct ct_detect_input *input, uint32_t index, struct ct_claim *claim)
 {
 	(void)claim;
 	return ct_tree_site(input->tree, index)->rooted_in_request && !input->window->serves_several &&
-	       !ct_site_is_standard(input, index);
+	       !ct_site_is_standard(input, index) && !is_of_dependency(ct_tree_site(input->tree, index));
 }
 
 static bool judge(const struct ct_detect_input *input, const struct ct_group *group, struct ct_finding *finding)

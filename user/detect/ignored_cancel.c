@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ignored-cancel: the context of a request was cancelled while the request was being served (the client went away, a
- * deadline passed), and a task that holds it, the handler included, still runs when the grace is over. Once the handler
+ * deadline passed), and a task that holds it, the handler included, still runs when the grace is over; or the deadline of
+ * the context that a task was started with has passed. Once the handler
  * has returned, what it started is outlives-request instead.
  */
 #include "detect/detector.h"
@@ -9,9 +10,13 @@
 static bool claims_task(const struct ct_detect_input *input, const struct ct_task *task, struct ct_work *work)
 {
 	const struct ct_request *request = ct_tree_request(input->tree, task->request);
+	uint64_t since_ns = request ? request->cancelled_ns : 0;
 
-	return request && !request->over_ns && ct_work_of_task(input, task, request->cancelled_ns, work) &&
-	       !work->is_by_parentage;
+	if (!request || request->over_ns)
+		return false;
+	if (!since_ns)
+		since_ns = ct_tree_task_deadline_passed(input->tree, task);
+	return ct_work_of_task(input, task, since_ns, work) && !work->is_by_parentage;
 }
 
 static bool claims_request(const struct ct_detect_input *input, uint32_t index, struct ct_work *work)
@@ -64,6 +69,8 @@ static void explain(const struct ct_detect_input *input, const struct ct_group *
 	ct_text_add(&sentences->evidence, " after the context was cancelled");
 	if (request && request->cancelled_ns)
 		add_canceller(input, request, &sentences->evidence);
+	else if (request)
+		ct_text_add(&sentences->evidence, " by its deadline");
 	ct_text_add(&sentences->advice, "look at the context at every blocking point and in every round of a loop, and return "
 					"when it is done");
 }

@@ -3,7 +3,7 @@
  * unbounded-request: a request that has been served for longer than --min-age, with no deadline on its path nor on any
  * live context below it: when what it waits for never comes, it waits for ever. Hijacked connections, answers sent in
  * pieces, and what reads from its client or writes to it last as long as the client wants; a handler that waits for a timer
- * beside what it waits for (a long poll) has a bound of its own; a request whose server task is not known is not spoken of.
+ * beside what it waits for (a long poll) has a bound of its own, and so had one in which a deadline has passed; a request whose server task is not known is not spoken of.
  */
 #include "detect/detector.h"
 
@@ -22,7 +22,7 @@ static bool claims_request(const struct ct_detect_input *input, uint32_t index, 
 	const struct ct_request *request = ct_tree_request(input->tree, index);
 	const struct ct_context *context = ct_tree_find(input->tree, request->context);
 	const uint8_t by_design = CT_REQUEST_IS_STREAM | CT_REQUEST_IS_DETACHED | CT_REQUEST_AWAITS_CLIENT |
-				  CT_REQUEST_AWAITS_TIMER;
+				  CT_REQUEST_AWAITS_TIMER | CT_REQUEST_HAD_DEADLINE;
 
 	if (request->flags & by_design || request->cancelled_ns)
 		return false;

@@ -59,6 +59,15 @@ static bool is_guess(const struct ct_tree *tree, const struct ct_request *reques
 	       !(ct_tree_site_at(tree, by)->flags & CT_SITE_REQUEST_OVER);
 }
 
+/* It had a bound, whatever it waits for now. */
+static void note_deadline(struct ct_tree *tree, const struct ct_context *context)
+{
+	uint32_t index = ct_tree_request_of(tree, context);
+
+	if (index != CT_INDEX_NONE)
+		request_at(tree, index)->flags |= CT_REQUEST_HAD_DEADLINE;
+}
+
 void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *context, const struct ct_ending *ending)
 {
 	uint32_t index = context->state & CT_CONTEXT_REQUEST ? ct_map_find(&tree->by_request, context->address) :
@@ -66,6 +75,8 @@ void ct_request_context_ends(struct ct_tree *tree, const struct ct_context *cont
 	struct ct_request *request;
 	uint32_t by;
 
+	if (ending->reason == CT_REASON_DEADLINE)
+		note_deadline(tree, context);
 	if (index == CT_INDEX_NONE || request_at(tree, index)->context_id != context->id ||
 	    request_at(tree, index)->over_ns)
 		return;

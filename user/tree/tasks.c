@@ -119,6 +119,15 @@ int ct_apply_task_start(struct ct_tree *tree, const struct ct_event *event, cons
 	return 0;
 }
 
+uint64_t ct_tree_task_deadline_passed(const struct ct_tree *tree, const struct ct_task *task)
+{
+	const struct ct_ended *ended = task->context ? ct_ended_find(tree, task->context) : NULL;
+
+	if (!ended || ended->id != (uint32_t)task->context_id || ended->reason != CT_REASON_DEADLINE || ended->is_inferred)
+		return 0;
+	return ended->time_ns > task->start_ns ? ended->time_ns : 0;
+}
+
 /* How long it went on after the context it was started with had ended. */
 static int count_latency(struct ct_tree *tree, const struct ct_task *task, uint64_t time_ns)
 {

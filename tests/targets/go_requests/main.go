@@ -30,6 +30,8 @@ type server struct {
 	forever chan struct{} // closed at the end
 	begun   chan struct{} // one word from each handler that says so
 	stored  context.Context
+	service context.Context // as long as the program
+	ended   context.Context
 	pool    struct {
 		once sync.Once
 		jobs chan func()
@@ -58,12 +60,15 @@ func (s *server) scenarios() map[string]scenario {
 		"detached":        {handle: s.detached},
 		"detached-inside": {handle: s.detachedInside},
 		"tidies":          {handle: s.tidies, leaves: true, stays: true},
+		"service":         {handle: s.serviceContext},
+		"merged":          {handle: s.merged},
 		"lazy-pool":       {handle: s.lazyPool},
 		"grown-pool":      {handle: s.grownPool},
 		"fan-out":         {handle: s.fanOut},
 		"unclosed":        {handle: s.unclosed},
 		"gone-ignored":    {handle: s.goneIgnored, leaves: true, stays: true},
 		"gone-task":       {handle: s.goneTask, leaves: true, stays: true},
+		"late-task":       {handle: s.lateTask, stays: true},
 		"gone-heeded":     {handle: s.goneHeeded, leaves: true},
 		"hangs":           {handle: s.hangs, stays: true},
 		"hangs-bounded":   {handle: s.hangsBounded, stays: true},
@@ -120,6 +125,30 @@ func (s *server) tidies(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(withoutCancel(r.Context()), time.Hour)
 	defer cancel()
 	s.ignore(ctx)
+}
+
+// serviceContext starts work that lives as long as the service, and knows the request for its values only.
+func (s *server) serviceContext(w http.ResponseWriter, r *http.Request) {
+	begun := make(chan struct{})
+	go func(ctx context.Context) {
+		own, cancel := context.WithTimeout(s.service, time.Hour)
+		defer cancel()
+		close(begun)
+		s.ignore(own)
+		_ = ctx.Err()
+	}(r.Context())
+	<-begun
+}
+
+// merged registers a function on a context that has ended long before: it is called at once, which is what is wanted.
+func (s *server) merged(w http.ResponseWriter, r *http.Request) {
+	if s.ended == nil {
+		ended, cancel := context.WithCancel(s.service)
+		cancel()
+		s.ended = ended
+		time.Sleep(1500 * time.Millisecond) // longer than the grace
+	}
+	afterFunc(s.ended, func() {})
 }
 
 // lazyPool starts the workers with the first request: they live on, and they hold nothing of it.
@@ -212,6 +241,19 @@ func (s *server) goneTask(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	done := make(chan struct{})
 	go func(ctx context.Context, done chan struct{}) { // FIND:gone-task
+		s.ignore(ctx)
+		close(done)
+	}(ctx, done)
+	s.begun <- struct{}{}
+	<-done
+}
+
+// lateTask waits for a goroutine that does not heed the deadline it was given.
+func (s *server) lateTask(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 100*time.Millisecond)
+	defer cancel()
+	done := make(chan struct{})
+	go func(ctx context.Context, done chan struct{}) { // FIND:late-task
 		s.ignore(ctx)
 		close(done)
 	}(ctx, done)
@@ -339,6 +381,9 @@ func main() {
 	flag.Parse()
 	s := &server{forever: make(chan struct{}), begun: make(chan struct{})}
 	s.grown.jobs = make(chan job)
+	service, stop := context.WithCancel(context.Background())
+	defer stop()
+	s.service = service
 	mux := http.NewServeMux()
 	for name, kind := range s.scenarios() {
 		mux.HandleFunc("/"+name, kind.handle)

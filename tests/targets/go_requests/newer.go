@@ -7,3 +7,5 @@ package main
 import "context"
 
 func withoutCancel(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+func afterFunc(ctx context.Context, f func()) { context.AfterFunc(ctx, f) }

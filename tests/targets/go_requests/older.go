@@ -7,3 +7,5 @@ package main
 import "context"
 
 func withoutCancel(context.Context) context.Context { return context.Background() }
+
+func afterFunc(context.Context, func()) {}
