@@ -291,5 +291,29 @@ def json_contract():
         check(live["window"]["end"] == "duration" and live["target"]["runtime"] == "c", json.dumps(live["window"]))
 
 
+def fields(value):
+    """The names of all fields, however deep; causes of drops are the kernel's names for them."""
+    if isinstance(value, list):
+        return set().union(*map(fields, value))
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(fields(inner) for name, inner in value.items() if name not in ("dropped", "failed")))
+
+
+@case("report_reference")
+def report_reference():
+    """docs/report.md names each field that a golden report has, and none that no report has."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    page = (root / "docs/report.md").read_text(encoding="utf-8")
+    found = set().union(*(fields(json.loads(path.read_text(encoding="utf-8")))
+                          for path in (root / "tests/golden").glob("*/expect.json")))
+    named = set(re.findall(r"`([a-z_0-9]+)`", page))
+    values = {"go", "c", "memory", "complete", "incomplete", "duration", "signal", "ring_full", "leak", "warning", "hint",
+              "confirmed", "suspected", "timer", "goroutine", "none", "null", "run", "census", "replay"}
+    check(len(found) > 100, f"only {len(found)} fields in the golden reports")
+    check(found <= named, f"not in docs/report.md: {sorted(found - named)}")
+    check(named - values <= found, f"in docs/report.md, but in no golden report: {sorted(named - values - found)}")
+
+
 if __name__ == "__main__":
     main()
