@@ -265,7 +265,6 @@ static void nothing_is_no_name(void **state)
 		bad(line, options[i]);
 	}
 	bad("-p 7 --request-site=", "--request-site: no name of a function");
-	bad("-p 7 --metrics=", "--metrics: no address");
 	bad("-p 7 --source-root=", "--source-root: no name of a directory");
 	bad("-p 7 --strip-prefix=", "--strip-prefix");
 	assert_string_equal(good("-p 7 --why=")->why, ""); // as without a pattern

@@ -225,7 +225,7 @@ static void learn_site(struct ct_tree *tree, const struct ct_task *task)
 	const struct ct_request *request = ct_tree_request(tree, task->request);
 	struct ct_site *site = ct_tree_site_at(tree, task->site);
 
-	if (!request)
+	if (!request || request->flags & (CT_REQUEST_IS_HIJACKED | CT_REQUEST_IS_GUESSED_OVER))
 		return;
 	site->may_detach |= task->is_boxed;
 	site->leaves_work |= request->over_ns && task->seen_ns > request->over_ns + tree->grace_ns;
