@@ -243,6 +243,16 @@ def race_build():
             expect_last_word(run_go([race, how, "leak"], status=status), 30)
 
 
+@case("race_build_short_record")
+def race_build_short_record():
+    """Of Go 1.18 and 1.19: the last function record of their pclntab, crosscall2's, has nothing behind it."""
+    need_bpf()
+    for version in (VERSIONS["1.18"], VERSIONS["1.19"]):
+        program = with_race(lambda v=version: build("./go_ends", v, flags=("-race",)))
+        expect_last_word(run_go([program, "return", "leak"], status=1), 30)
+        expect_last_word(run_go([program, "return", "held"], status=0), 0)
+
+
 @case("race_test_binary")
 def race_test_binary():
     """What `go test -race -c` makes."""
