@@ -32,8 +32,8 @@ static void begin(struct fixture *fixture, uint64_t minor)
 							.waiting = 8,
 							.counted = 50,
 							.keys = 20,
-							.linked = { .sound = 20 },
-							.owned = { .sound = 20 },
+							.linked = { { .sound = 20 }, { .sound = 900 } },
+							.owned = { { .sound = 900 }, { .sound = 20 } },
 							.owners = 5 } };
 }
 
@@ -84,10 +84,10 @@ static void most_has_to_fit(void **state)
 	fixture.scan.evidence.odd_keys = 21;
 	expect_refused(&fixture, "21 of 41 children of contexts are no contexts");
 	fixture.scan.evidence.odd_keys = 0;
-	fixture.scan.evidence.linked.odd = 21;
+	fixture.scan.evidence.linked[0].odd = 21; // many of the other size do not outweigh them
 	expect_refused(&fixture, "21 of 41 contexts have another size");
-	fixture.scan.evidence.linked.odd = 0;
-	fixture.scan.evidence.owned.odd = 21;
+	fixture.scan.evidence.linked[0].odd = 0;
+	fixture.scan.evidence.owned[1].odd = 21;
 	expect_refused(&fixture, "21 of 41 contexts have another size");
 	free(fixture.census);
 }

@@ -283,7 +283,7 @@ static void note_owner(struct ct_scan *scan, enum ct_closure_role role, uint64_t
 	struct ct_candidate *candidate = ct_scan_note(scan, address, CT_SEEN_OWNED);
 
 	if (!candidate)
-		ct_weigh_size(scan, &scan->evidence.owned, address, kind_of(role));
+		ct_weigh_size(scan, scan->evidence.owned, address, kind_of(role));
 	if (!candidate)
 		return;
 	scan->evidence.owners++;

@@ -37,7 +37,7 @@ struct visiting {
 static void weigh_place(struct ct_scan *scan, uint64_t address, uint8_t concrete)
 {
 	if (concrete == CT_CONCRETE_CANCEL || concrete == CT_CONCRETE_TIMER || concrete == CT_CONCRETE_AFTER_FUNC)
-		ct_weigh_size(scan, &scan->evidence.linked, address, kind_of(concrete));
+		ct_weigh_size(scan, scan->evidence.linked, address, kind_of(concrete));
 }
 
 /* A key {itab of context.canceler, context}: only the library makes such itabs. */

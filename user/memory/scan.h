@@ -80,8 +80,8 @@ struct ct_evidence {
 	uint64_t keys, odd_keys;	/**< Of children maps: live contexts, and what the library never makes. */
 	struct ct_sized {
 		uint64_t sound, odd;
-	} linked, owned;		/**< Of the size of their type, and of another: parents and children; what cancel
-					     functions name. */
+	} linked[2], owned[2];		/**< Of the size of their type, and of another, cancelCtx apart from the larger ones:
+					     parents and children; what cancel functions name. */
 	uint64_t owners;		/**< Cancel functions that name a live context. */
 };
 
@@ -164,7 +164,7 @@ int ct_scan_judge(struct ct_scan *scan);
 bool ct_scan_verify(struct ct_scan *scan, char *ret_reason, size_t room);
 
 /** Weigh whether an object that is told to be a context of a kind has the size of such. */
-void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind);
+void ct_weigh_size(struct ct_scan *scan, struct ct_sized sized[2], uint64_t address, uint8_t kind);
 
 /** src/runtime/runtime2.go: _Gidle, _Grunnable, _Grunning, _Gwaiting, _Gdead, _Gcopystack, _Gpreempted, _Gscan. */
 #define CT_GOROUTINE_IDLE 0

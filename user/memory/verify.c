@@ -41,13 +41,15 @@ static bool is_context_still(struct ct_scan *scan, uint64_t address)
 	       ct_itabs_look(&census->itabs, word).interface == CT_INTERFACE_CONTEXT;
 }
 
-void ct_weigh_size(struct ct_scan *scan, struct ct_sized *sized, uint64_t address, uint8_t kind)
+void ct_weigh_size(struct ct_scan *scan, struct ct_sized sized[2], uint64_t address, uint8_t kind)
 {
 	struct ct_census *census = scan->census;
 	const struct ct_context_layout *layout = census->layout.context;
-	uint8_t class = kind == CT_KIND_CANCEL ? layout->cancel_class : layout->timer_class;
+	bool is_large = kind != CT_KIND_CANCEL;
+	uint8_t class = is_large ? layout->timer_class : layout->cancel_class;
 	struct ct_span span;
 
+	sized += is_large;
 	if (sized->sound + sized->odd >= SIZED_MAX || ct_heap_span_at(&census->heap, address, &span))
 		return; // freed since, or not to be read: says nothing
 	if (span.element_bytes == class && (address - span.start) % class == 0)
@@ -109,10 +111,12 @@ static bool verify_goroutines(struct verifying *verifying)
 	return true;
 }
 
-static bool verify_sizes(struct verifying *verifying, const struct ct_sized *sized)
+/* Only one of the sizes may be wrong: how many there are of the other kind must not outweigh it. */
+static bool verify_sizes(struct verifying *verifying, const struct ct_sized sized[2])
 {
-	if (sized->sound + sized->odd >= KEYS_MIN && is_too_odd(verifying, sized->sound, sized->odd))
-		return refuse_odd(verifying, sized->sound, sized->odd, "contexts have another size");
+	for (int i = 0; i < 2; i++)
+		if (sized[i].sound + sized[i].odd >= KEYS_MIN && is_too_odd(verifying, sized[i].sound, sized[i].odd))
+			return refuse_odd(verifying, sized[i].sound, sized[i].odd, "contexts have another size");
 	return true;
 }
 
@@ -123,7 +127,7 @@ static bool verify_keys(struct verifying *verifying)
 	if (evidence->keys + evidence->odd_keys >= KEYS_MIN &&
 	    is_too_odd(verifying, evidence->keys, evidence->odd_keys))
 		return refuse_odd(verifying, evidence->keys, evidence->odd_keys, "children of contexts are no contexts");
-	return verify_sizes(verifying, &evidence->linked) && verify_sizes(verifying, &evidence->owned);
+	return verify_sizes(verifying, evidence->linked) && verify_sizes(verifying, evidence->owned);
 }
 
 /* A deadline that has not come has its timer; while a context is made or ends it has none, so only the lost are asked. */
