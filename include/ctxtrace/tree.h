@@ -300,6 +300,9 @@ int ct_tree_apply(struct ct_tree *tree, const struct ct_event *event, const stru
 /** @return the live context at this address, or NULL. Borrowed until the next apply. */
 const struct ct_context *ct_tree_find(const struct ct_tree *tree, uint64_t address);
 
+/** Is what memory shows at the address of a live context another one than that? */
+bool ct_tree_is_another(const struct ct_tree *tree, const struct ct_context *context, const struct ct_event_observed *seen);
+
 /** @return the context at `index` (live or kept), or NULL. */
 const struct ct_context *ct_tree_context(const struct ct_tree *tree, uint32_t index);
 

@@ -4,11 +4,11 @@
 
 #define BREATH_CONTEXTS 1024
 
-static void push_observed(struct ct_reading *reading, const struct ct_census_context *seen)
+/* At no time yet. */
+static struct ct_event_observed event_of(const struct ct_reading *reading, const struct ct_census_context *seen)
 {
-	struct ct_event_observed event = {
-		.header = { .time_ns = ct_reading_event_time(reading),
-			    .type = CT_EVENT_OBSERVED,
+	return (struct ct_event_observed){
+		.header = { .type = CT_EVENT_OBSERVED,
 			    .flags = (uint8_t)((seen->task ? CT_OBSERVED_DEFERRED : 0) |
 					       (seen->is_in_flux ? CT_OBSERVED_IN_FLUX : 0)) },
 		.context = seen->address,
@@ -22,7 +22,13 @@ static void push_observed(struct ct_reading *reading, const struct ct_census_con
 		.parent_kind = seen->parent_kind,
 		.hops = seen->hops,
 	};
+}
 
+static void push_observed(struct ct_reading *reading, const struct ct_census_context *seen)
+{
+	struct ct_event_observed event = event_of(reading, seen);
+
+	event.header.time_ns = ct_reading_event_time(reading);
 	ct_reading_push(reading, &event, sizeof(event));
 }
 
@@ -53,23 +59,15 @@ static bool is_bare(const struct ct_context *context, const struct ct_census_con
 	       (context->parent == CT_INDEX_NONE && context->parent_kind != seen->parent_kind);
 }
 
-/* No CREATE told that the address of an adopted one has been used again; the tree takes the two apart. */
-static bool is_another(const struct ct_context *context, const struct ct_census_context *seen)
-{
-	if (!(context->state & CT_CONTEXT_ADOPTED))
-		return false;
-	return (seen->deadline_ns && seen->deadline_ns != context->deadline_ns) ||
-	       (seen->kind && context->kind >= CT_KIND_CANCEL && context->kind <= CT_KIND_AFTER_FUNC &&
-		seen->kind != context->kind);
-}
-
 /* Does memory say anything the stream has not said yet? */
-static bool differs(const struct ct_context *context, const struct ct_census_context *seen)
+static bool differs(const struct ct_reading *reading, const struct ct_context *context,
+		    const struct ct_census_context *seen)
 {
+	struct ct_event_observed event = event_of(reading, seen);
 	bool is_deferred = context->state & CT_CONTEXT_DEFERRED;
 	bool is_unretained = context->state & CT_CONTEXT_UNRETAINED;
 
-	if (is_bare(context, seen) || is_another(context, seen))
+	if (is_bare(context, seen) || ct_tree_is_another(reading->pipeline->tree, context, &event))
 		return true;
 	if (seen->state == CT_OBSERVED_LOST)
 		return !(context->state & CT_CONTEXT_LOST);
@@ -86,7 +84,7 @@ static void compare_one(struct ct_reading *reading, const struct ct_context *con
 	struct ct_census_context gone = { .address = context->address, .kind = context->kind };
 
 	if (seen) {
-		if (!differs(context, seen))
+		if (!differs(reading, context, seen))
 			return;
 		reading->scanner->is_suspicious |= is_suspicion(reading, context, seen);
 		push_observed(reading, seen);

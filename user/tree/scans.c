@@ -221,7 +221,7 @@ static bool is_older_than_scan(const struct ct_tree *tree, const struct ct_conte
  * No CREATE tells the next context at the address of an adopted one. It shows by its kind, its deadline or its parent, none of
  * which changes in the life of a context.
  */
-static bool is_another(const struct ct_tree *tree, const struct ct_context *context, const struct ct_event_observed *seen)
+bool ct_tree_is_another(const struct ct_tree *tree, const struct ct_context *context, const struct ct_event_observed *seen)
 {
 	if (!(context->state & CT_CONTEXT_ADOPTED))
 		return false;
@@ -258,7 +258,7 @@ int ct_apply_observed(struct ct_tree *tree, const struct ct_event *event, const 
 			rc = adopt(tree, seen, &index);
 	} else if (!is_older_than_scan(tree, ct_tree_at(tree, index))) {
 		return 0; // memory showed an earlier one at this address
-	} else if (is_another(tree, ct_tree_at(tree, index), seen)) {
+	} else if (ct_tree_is_another(tree, ct_tree_at(tree, index), seen)) {
 		rc = replace(tree, seen, &index);
 	}
 	if (rc || index == CT_INDEX_NONE)
