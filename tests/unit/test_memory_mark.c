@@ -4,7 +4,8 @@
  * a span that is being swept, and heaps of random words against a naive model. And the copy all that is read from.
  */
 #include "fake_memory.h"
-#include "memory/mark.h"
+#include "memory/frozen.h"
+#include "memory/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -320,6 +321,39 @@ static void a_copy_has_a_bound(void **state)
 	ct_copy_done(&copy);
 }
 
+static void a_stack_on_the_move_is_two(void **state)
+{
+	struct ct_stretch spans[] = { { 0x1000, 0x3000 }, { 0x8000, 0xa000 } }, stacks[2];
+	const struct ct_freeze freeze = { .stacks = { .list = spans, .count = 2 } };
+	static const struct ct_goroutine_layout layout = { .status = 144 };
+	static const struct {
+		uint64_t low, high;
+		uint32_t status;
+		size_t count;
+		struct ct_stretch stacks[2];
+	} cases[] = {
+		{ 0x1800, 0x2000, CT_GOROUTINE_WAITING, 1, { { 0x1800, 0x2000 } } },
+		{ 0x1800, 0x2000, CT_GOROUTINE_COPYING, 1, { { 0x1800, 0x2000 } } },
+		{ 0x8800, 0x2000, CT_GOROUTINE_COPYING, 2, { { 0x8000, 0xa000 }, { 0x1000, 0x3000 } } },
+		{ 0x1800, 0xa000, CT_GOROUTINE_COPYING, 2, { { 0x1000, 0x3000 }, { 0x8000, 0xa000 } } },
+		{ 0x1800, 0xa000, CT_GOROUTINE_WAITING | CT_GOROUTINE_SCANNED, 2, { { 0x1000, 0x3000 }, { 0x8000, 0xa000 } } },
+		{ 0x2800, 0x1800, CT_GOROUTINE_COPYING, 2, { { 0x1000, 0x3000 }, { 0x1000, 0x3000 } } },
+		{ 0x8800, 0x2000, CT_GOROUTINE_WAITING, 0, { { 0 } } },
+		{ 0x8800, 0x5000, CT_GOROUTINE_COPYING, 0, { { 0 } } }, // the other end is no stack
+		{ 0, 0, CT_GOROUTINE_COPYING, 0, { { 0 } } },
+	};
+	uint8_t g[CT_G_BYTES] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake_put(g + CT_G_STACK_LOW, cases[i].low, 8);
+		fake_put(g + CT_G_STACK_HIGH, cases[i].high, 8);
+		fake_put(g + layout.status, cases[i].status, 4);
+		assert_int_equal(ct_freeze_stacks_of(&freeze, &layout, g, stacks), cases[i].count);
+		assert_memory_equal(stacks, cases[i].stacks, cases[i].count * sizeof(stacks[0]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +366,7 @@ int main(void)
 		cmocka_unit_test(hostile_heaps_end),
 		cmocka_unit_test(a_copy_reads_like_the_target),
 		cmocka_unit_test(a_copy_has_a_bound),
+		cmocka_unit_test(a_stack_on_the_move_is_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ static void visit_thread(struct ct_scan *scan, struct stretch *stretch, const st
 /* All of a stack. */
 static int visit_whole(struct ct_scan *scan, struct stretch *stretch, uint64_t low, uint64_t high)
 {
-	if (low >= high || high - low > scan->census->freeze->stack_bytes_left)
+	if (high - low > scan->census->freeze->stack_bytes_left)
 		return -EOVERFLOW;
 	scan->census->freeze->stack_bytes_left -= high - low;
 	for (uint64_t at = low; at < high; at += LOOK_BYTES) {
@@ -143,6 +143,17 @@ static int visit_whole(struct ct_scan *scan, struct stretch *stretch, uint64_t l
 		note_words(scan, stretch->words, stretch->count);
 	}
 	return 0;
+}
+
+static int visit_all(struct ct_scan *scan, struct stretch *stretch, const uint8_t *g)
+{
+	struct ct_stretch stacks[2];
+	size_t count = ct_freeze_stacks_of(scan->census->freeze, scan->census->layout.goroutine, g, stacks);
+	int rc = count ? 0 : -EOVERFLOW;
+
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = visit_whole(scan, stretch, stacks[i].start, stacks[i].end);
+	return rc;
 }
 
 /* Has nobody written down where in its stack it stands? */
@@ -160,12 +171,14 @@ static int visit(struct ct_scan *scan, const uint8_t *g, void *opaque)
 	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
 	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
 	bool is_running = ct_goroutine_status(layout, g) == CT_GOROUTINE_RUNNING;
-	const struct ct_thread *thread = freeze ? ct_freeze_thread_on(freeze, low, high) : NULL;
+	struct ct_stretch stacks[2];
+	bool is_one = freeze && ct_freeze_stacks_of(freeze, layout, g, stacks) == 1;
+	const struct ct_thread *thread = is_one ? ct_freeze_thread_on(freeze, low, high) : NULL;
 
 	if (thread)
 		visit_thread(scan, opaque, thread, low, high);
 	else if (freeze && is_anywhere(layout, g))
-		return visit_whole(scan, opaque, low, high);
+		return visit_all(scan, opaque, g);
 	else if (!is_running)
 		visit_waiting(scan, opaque, g);
 	return 0;

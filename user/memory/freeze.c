@@ -297,6 +297,36 @@ struct ct_freeze_figures ct_freeze_figures(const struct ct_freeze *freeze)
 	};
 }
 
+const struct ct_stretch *ct_freeze_stack_at(const struct ct_freeze *freeze, uint64_t address)
+{
+	size_t low = 0, high = freeze->stacks.count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (freeze->stacks.list[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address < freeze->stacks.list[low - 1].end ? &freeze->stacks.list[low - 1] : NULL;
+}
+
+size_t ct_freeze_stacks_of(const struct ct_freeze *freeze, const struct ct_goroutine_layout *layout, const uint8_t *g,
+			   struct ct_stretch ret_stretches[2])
+{
+	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
+	const struct ct_stretch *lower = ct_freeze_stack_at(freeze, low), *upper = ct_freeze_stack_at(freeze, high - 8);
+
+	if (ct_goroutine_is_moving(layout, g) && lower && upper && (lower != upper || low >= high)) {
+		ret_stretches[0] = *lower;
+		ret_stretches[1] = *upper;
+		return 2;
+	}
+	ret_stretches[0] = (struct ct_stretch){ low, high };
+	return low < high;
+}
+
 struct ct_thread *ct_freeze_thread_on(const struct ct_freeze *freeze, uint64_t low, uint64_t high)
 {
 	for (size_t i = 0; i < freeze->threads.count; i++)

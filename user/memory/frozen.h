@@ -36,5 +36,19 @@ struct ct_freeze {
 	struct ct_mark mark;
 };
 
+/** The span of stacks that contains the address, or NULL. */
+const struct ct_stretch *ct_freeze_stack_at(const struct ct_freeze *freeze, uint64_t address);
+
+/**
+ * Where the stack of a goroutine may be.
+ *
+ * runtime.copystack() writes the bounds of the new stack one after the other (src/runtime/stack.go): a thread that stands
+ * between the two has left those of two stacks, and the spans of both count.
+ *
+ * @return 1; 2 when the bounds are of two stacks, which may be in one span; 0 when they are none.
+ */
+size_t ct_freeze_stacks_of(const struct ct_freeze *freeze, const struct ct_goroutine_layout *layout, const uint8_t *g,
+			   struct ct_stretch ret_stretches[2]);
+
 /** The thread whose stack pointer lies in [low, high), or NULL. */
 struct ct_thread *ct_freeze_thread_on(const struct ct_freeze *freeze, uint64_t low, uint64_t high);

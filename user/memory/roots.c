@@ -30,43 +30,38 @@ static int mark_registers(struct ct_mark *mark, const struct ct_freeze *freeze)
 	return rc;
 }
 
-static int mark_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
+static int mark_stack(struct ct_freeze *freeze, uint64_t sp, uint64_t high)
 {
-	struct ct_freeze *freeze = scan->census->freeze;
-	uint64_t low = ct_load64(g + CT_G_STACK_LOW), high = ct_load64(g + CT_G_STACK_HIGH);
-	uint64_t sp = ct_load64(g + CT_G_SCHED_SP);
-	struct ct_thread *thread = ct_freeze_thread_on(freeze, low, high);
-	uint32_t status = ct_goroutine_status(scan->census->layout.goroutine, g);
-
-	(void)opaque;
-	if (low >= high)
-		return -EPROTO;
-	if (thread) {
-		thread->is_on_goroutine = true;
-		sp = thread->sp;
-	} else if (status == CT_GOROUTINE_RUNNING || sp < low || sp >= high) {
-		sp = low;
-	}
 	if (high - sp > freeze->stack_bytes_left)
 		return -EOVERFLOW;
 	freeze->stack_bytes_left -= high - sp;
 	return ct_mark_range(&freeze->mark, sp & ~UINT64_C(7), high);
 }
 
-/* The span of stacks the address lies in, or NULL. */
-static const struct ct_stretch *stack_at(const struct ct_freeze *freeze, uint64_t address)
+static int mark_goroutine(struct ct_scan *scan, const uint8_t *g, void *opaque)
 {
-	size_t low = 0, high = freeze->stacks.count;
+	struct ct_freeze *freeze = scan->census->freeze;
+	const struct ct_goroutine_layout *layout = scan->census->layout.goroutine;
+	struct ct_stretch stacks[2];
+	size_t count = ct_freeze_stacks_of(freeze, layout, g, stacks);
+	uint64_t low = stacks[0].start, high = stacks[0].end, sp = ct_load64(g + CT_G_SCHED_SP);
+	struct ct_thread *thread = ct_freeze_thread_on(freeze, low, high);
+	int rc;
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (freeze->stacks.list[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
+	(void)opaque;
+	if (!count)
+		return -EPROTO;
+	if (count == 2) {
+		rc = mark_stack(freeze, low, high);
+		return rc ? rc : mark_stack(freeze, stacks[1].start, stacks[1].end);
 	}
-	return low && address < freeze->stacks.list[low - 1].end ? &freeze->stacks.list[low - 1] : NULL;
+	if (thread) {
+		thread->is_on_goroutine = true;
+		sp = thread->sp;
+	} else if (ct_goroutine_status(layout, g) == CT_GOROUTINE_RUNNING || sp < low || sp >= high) {
+		sp = low;
+	}
+	return mark_stack(freeze, sp, high);
 }
 
 /* A signal's stack holds the stack pointer of what it interrupted, which may be a scheduler's: follow it once. */
@@ -82,7 +77,7 @@ static int mark_led_to(struct ct_freeze *freeze, const struct ct_stretch *stack,
 		if (!bytes || there < 8)
 			continue;
 		word = ct_load64(bytes);
-		other = stack_at(freeze, word);
+		other = ct_freeze_stack_at(freeze, word);
 		if (!other || other == stack)
 			continue;
 		left--;
@@ -98,7 +93,7 @@ static int mark_thread_stacks(struct ct_freeze *freeze)
 
 	for (size_t i = 0; i < freeze->threads.count && !rc; i++) {
 		uint64_t sp = freeze->threads.list[i].sp;
-		const struct ct_stretch *stack = stack_at(freeze, sp);
+		const struct ct_stretch *stack = ct_freeze_stack_at(freeze, sp);
 
 		if (!stack || freeze->threads.list[i].is_on_goroutine)
 			continue;

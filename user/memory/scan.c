@@ -244,6 +244,7 @@ int ct_census_scan(struct ct_census *census, ct_census_known known, void *opaque
 	int rc;
 
 	census->spans_read = census->spans_to_read = 0;
+	census->process.pagemap.vain = 0;
 	if (census->c_library)
 		return scan_c_library(census, known, opaque, ret_result, reterr);
 	ct_itabs_clear(&census->itabs);
