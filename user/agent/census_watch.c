@@ -101,8 +101,8 @@ static int read_rounds(struct ct_live *live)
 		if (rc)
 			break;
 		next_ns = live->scanner.began_ns + watch_ns;
-		if (next_ns < ct_clock_ns() + live->scanner.cost_ns)
-			next_ns = ct_clock_ns() + live->scanner.cost_ns;
+		if (next_ns < ct_clock_ns() + live->scanner.took_ns)
+			next_ns = ct_clock_ns() + live->scanner.took_ns;
 		if (now_ns >= live->end_ns || next_ns >= live->end_ns) {
 			wait_until(live, live->end_ns);
 			end_window(live, CT_END_DURATION);

@@ -14,6 +14,12 @@ static inline uint64_t ct_clock_read(clockid_t clock)
 	return (uint64_t)now.tv_sec * CT_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
+/** @return processor time of all our threads: what work has cost, however long others had the processors meanwhile. */
+static inline uint64_t ct_clock_cpu_ns(void)
+{
+	return ct_clock_read(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /** @return CLOCK_MONOTONIC, the time of all events. */
 static inline uint64_t ct_clock_ns(void)
 {

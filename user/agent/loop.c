@@ -145,7 +145,7 @@ static void note_open_work(struct ct_live *live, const struct ct_findings *findi
 int ct_live_judge(struct ct_live *live)
 {
 	struct ct_findings findings = { 0 };
-	uint64_t began_ns = ct_clock_ns();
+	uint64_t began_ns = ct_clock_ns(), began_cpu_ns = ct_clock_cpu_ns();
 	int rc = ct_pipeline_judge(live->pipeline, &findings);
 
 	live->has_open_work = false;
@@ -155,14 +155,14 @@ int ct_live_judge(struct ct_live *live)
 		note_open_work(live, &findings);
 		ct_status_update(&live->status, live->pipeline->tree, &findings, began_ns);
 	}
-	live->judge_ns = began_ns + JUDGE_NS + (ct_clock_ns() - began_ns) * JUDGE_SHARE;
+	live->judge_ns = began_ns + JUDGE_NS + (ct_clock_cpu_ns() - began_cpu_ns) * JUDGE_SHARE;
 	return rc;
 }
 
 /* Seldom when it is of no use: each time fills a recording with all goroutines. */
 static int ask_about_work(struct ct_live *live)
 {
-	uint64_t began_ns = ct_clock_ns();
+	uint64_t began_ns = ct_clock_ns(), began_cpu_ns = ct_clock_cpu_ns();
 	int rc;
 
 	if (began_ns < live->work_ns)
@@ -171,7 +171,7 @@ static int ask_about_work(struct ct_live *live)
 	live->work_pause_ns = live->work_pause_ns ? live->work_pause_ns * 2 : CT_NSEC_PER_SEC;
 	if (live->work_pause_ns > WORK_PAUSE_NS_MAX)
 		live->work_pause_ns = WORK_PAUSE_NS_MAX;
-	live->work_ns = ct_clock_ns() + live->work_pause_ns + (ct_clock_ns() - began_ns) * JUDGE_SHARE;
+	live->work_ns = ct_clock_ns() + live->work_pause_ns + (ct_clock_cpu_ns() - began_cpu_ns) * JUDGE_SHARE;
 	return rc;
 }
 
@@ -357,6 +357,7 @@ int ct_live_watch(struct ct_live *live, struct ct_error *reterr)
 	int rc = 0;
 
 	ct_status_init(&live->status, live->options);
+	live->status.last_ns = ct_clock_ns(); // the first rate is that since now
 	live->end_ns = live->options->duration_ns ? ct_clock_ns() + live->options->duration_ns : UINT64_MAX;
 	while (!rc && !live->is_over && !live->error) {
 		int count = epoll_wait(live->epoll_fd, ready, 4, -1);

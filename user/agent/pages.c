@@ -108,7 +108,7 @@ static void give_kept(struct ct_pages *pages, struct ct_kept_page *page,
 		      int (*write)(struct ct_live *live, struct ct_text *text), const struct ct_http_request *request,
 		      struct ct_http_answer *answer)
 {
-	uint64_t began_ns = ct_clock_ns();
+	uint64_t began_ns = ct_clock_ns(), began_cpu_ns = ct_clock_cpu_ns();
 	struct ct_text text = { 0 };
 
 	answer->content_type = JSON;
@@ -116,7 +116,7 @@ static void give_kept(struct ct_pages *pages, struct ct_kept_page *page,
 		forget(page);
 		text.failed |= write(pages->live, &text) != 0;
 		page->plain = ct_body_new(&pages->bodies, &text);
-		page->until_ns = began_ns + KEPT_NS + (ct_clock_ns() - began_ns) * KEPT_SHARE;
+		page->until_ns = began_ns + KEPT_NS + (ct_clock_cpu_ns() - began_cpu_ns) * KEPT_SHARE;
 	}
 	if (page->plain && !page->gzip && ct_accept_gzip(request->accept_encoding)) {
 		text = ct_body_gzip(&page->plain->text, ct_live_drain, pages->live);

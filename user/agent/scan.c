@@ -105,13 +105,13 @@ static bool is_stale(const struct ct_scanner *scanner, const struct ct_tree *tre
 	return !scanner->has_told || scanner->lost_events != lost_events(tree);
 }
 
-static void plan_next(struct ct_scanner *scanner, uint64_t began_ns)
+static void plan_next(struct ct_scanner *scanner, uint64_t began_ns, uint64_t began_cpu_ns)
 {
 	bool was_hasty = began_ns < scanner->next_ns;
 	uint64_t now_ns = ct_clock_ns();
 
-	scanner->cost_ns = now_ns - began_ns;
-	scanner->next_ns = now_ns + scanner->cost_ns * COST_SHARE +
+	scanner->took_ns = now_ns - began_ns;
+	scanner->next_ns = now_ns + (ct_clock_cpu_ns() - began_cpu_ns) * COST_SHARE +
 			   (scanner->is_suspicious ? SUSPICION_NS : INTERVAL_NS);
 	scanner->hasty_ns = was_hasty ? scanner->next_ns : now_ns + SUSPICION_NS;
 }
@@ -166,7 +166,7 @@ static void end_reading(struct ct_reading *reading)
 int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct_scan_breathe drain, void *opaque)
 {
 	struct ct_reading reading = { .scanner = scanner, .pipeline = pipeline, .drain = drain, .opaque = opaque };
-	uint64_t began_ns = ct_clock_ns(), lost = lost_events(pipeline->tree);
+	uint64_t began_ns = ct_clock_ns(), began_cpu_ns = ct_clock_cpu_ns(), lost = lost_events(pipeline->tree);
 	int rc;
 
 	reading.breathed_ns = began_ns;
@@ -185,7 +185,7 @@ int ct_scanner_scan(struct ct_scanner *scanner, struct ct_pipeline *pipeline, ct
 	if (!rc)
 		rc = tell_goroutines(&reading);
 	end_reading(&reading);
-	plan_next(scanner, began_ns);
+	plan_next(scanner, began_ns, began_cpu_ns);
 	return rc;
 }
 

@@ -27,7 +27,7 @@ struct ct_scanner {
 	uint32_t scans;		  /**< Number of the last scan. */
 	uint64_t began_ns;	  /**< Begin of the last reading; 0 none. */
 	uint64_t next_ns;	  /**< Not before. */
-	uint64_t cost_ns;	  /**< Of the last scan. */
+	uint64_t took_ns;	  /**< The last scan. */
 	uint64_t hasty_ns;	  /**< Not before, when the tree is stale. */
 	uint64_t lost_events;	  /**< Lost events that a complete scan has made up for. */
 	struct ct_goroutines *goroutines; /**< Those the stream does not tell are told; borrowed; NULL: none is. */

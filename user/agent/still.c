@@ -13,6 +13,7 @@
 
 #define BYTES_MAX (UINT64_C(4) << 30)
 #define SHARE 4 /* of what is available here */
+#define READINGS_MAX 3 /* one may meet a page that the kernel is moving */
 
 /* What may be copied: memory of this machine that others may need as well. */
 static uint64_t copy_limit(void)
@@ -61,7 +62,7 @@ static void tell(const struct ct_live *live, const struct ct_freeze *freeze, uin
 			figures.bytes, figures.threads, figures.reached);
 }
 
-int ct_still_scan(struct ct_live *live, bool expects_stopped, ct_scan_breathe drain, struct ct_error *reterr)
+static int scan_once(struct ct_live *live, bool expects_stopped, ct_scan_breathe drain, struct ct_error *reterr)
 {
 	struct ct_freeze *freeze = NULL;
 	uint64_t paused_ns = 0;
@@ -78,5 +79,16 @@ int ct_still_scan(struct ct_live *live, bool expects_stopped, ct_scan_breathe dr
 			tell(live, freeze, paused_ns);
 	}
 	ct_freeze_free(freeze);
+	return rc;
+}
+
+int ct_still_scan(struct ct_live *live, bool expects_stopped, ct_scan_breathe drain, struct ct_error *reterr)
+{
+	const struct ct_scanner *scanner = &live->scanner;
+	int readings = 0, rc;
+
+	do
+		rc = scan_once(live, expects_stopped, drain, reterr);
+	while (!rc && *scanner->reason && !scanner->is_refused && ++readings < READINGS_MAX);
 	return rc;
 }

@@ -18,6 +18,7 @@
 /* A thread in an uninterruptible sleep stops when that ends; the others must not wait for it longer than this. */
 #define STOP_NS CT_NSEC_PER_SEC
 #define POLL_NS (50 * CT_NSEC_PER_USEC)
+#define POLL_NS_MAX (10 * CT_NSEC_PER_MSEC) /* what is more is time in which we did not run: the threads had none either */
 
 /* A line of /proc/PID/status, the word behind its name. @return 0 or -ESRCH. */
 static int read_status(pid_t pid, char *ret_state, int *ret_tracer)
@@ -164,10 +165,18 @@ static void look_at(const struct ct_stop *stop, struct ct_held *held)
 		held->signal = WSTOPSIG(status);
 }
 
-static int wait_for_all(struct ct_stop *stop, uint64_t until_ns)
+static uint64_t nap(void)
 {
-	struct timespec nap = { .tv_nsec = (long)POLL_NS };
+	struct timespec pause = { .tv_nsec = (long)POLL_NS };
+	uint64_t began_ns = ct_clock_ns(), took_ns;
 
+	nanosleep(&pause, NULL);
+	took_ns = ct_clock_ns() - began_ns;
+	return took_ns < POLL_NS_MAX ? took_ns : POLL_NS_MAX;
+}
+
+static int wait_for_all(struct ct_stop *stop, uint64_t *waited_ns)
+{
 	for (;;) {
 		size_t running = 0;
 
@@ -178,22 +187,22 @@ static int wait_for_all(struct ct_stop *stop, uint64_t until_ns)
 		}
 		if (!running)
 			return 0;
-		if (ct_clock_ns() > until_ns)
+		if (*waited_ns > STOP_NS)
 			return -ETIMEDOUT;
-		nanosleep(&nap, NULL);
+		*waited_ns += nap();
 	}
 }
 
 /* A thread may start another one until it stands: only when a listing brings nothing new, all do. */
 static int stop_all(struct ct_stop *stop)
 {
-	uint64_t until_ns = stop->began_ns + STOP_NS;
+	uint64_t waited_ns = 0;
 	int new, rc = 0;
 
 	do {
 		new = seize_new(stop);
 		if (new > 0)
-			rc = wait_for_all(stop, until_ns);
+			rc = wait_for_all(stop, &waited_ns);
 	} while (new > 0 && !rc);
 	return new < 0 ? new : rc;
 }

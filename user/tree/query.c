@@ -103,8 +103,8 @@ bool ct_tree_is_incomplete(const struct ct_tree *tree)
 	for (unsigned int i = 0; i < CT_COUNTER_END; i++)
 		if (ct_counter_is_drop(i) && totals->counters[i])
 			return true;
-	if (ct_window_is_census(&tree->window) && totals->failed_scans && totals->scans < 2)
-		return true; // readings are all a census has, and it takes two
+	if (ct_window_is_census(&tree->window) && totals->failed_scans && totals->scans < (tree->window.stopped_ns ? 1 : 2))
+		return true; // readings are all a census has, and it takes two while the target runs
 	return totals->gaps || totals->lost_events || totals->refused_contexts || totals->refused_sites ||
 	       totals->refused_tasks;
 }
