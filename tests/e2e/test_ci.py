@@ -122,8 +122,13 @@ def worse():
     """A warning (one context of its site) that has become a leak is new."""
     need_bpf()
     with Room() as room:
-        known = room.baseline(server_test(), words=["-test.run", "TestOne"])
-        check(lines_of(known)[0].startswith("lost-cancel warning "), f"written: {lines_of(known)}")
+        for _ in range(3):  # a stale word may look like the one cancel function that was lost
+            known = room.baseline(server_test(), words=["-test.run", "TestOne"])
+            written = lines_of(known)
+            check([line.split()[:2] for line in written] in ([], [["lost-cancel", "warning"]]), f"written: {written}")
+            if written:
+                break
+        check(written, "the one context was not found in three runs")
         room.run(server_test(), "--baseline", known, "--fail-on", "any", words=["-test.run", "TestOne"])
         report = room.run(server_test(), "--baseline", known, words=["-test.run", "TestOne", "-test.count=5"], status=1)
         check(marks(report) == {FETCH: "worse"} and report["baseline"]["worse"] == 1, f"marked: {marks(report)}")
