@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ctxtrace census --record` keeps what was read, and `ctxtrace replay` judges it again: the same report, byte for byte."""
+import collections
 import gzip
 import json
 import os
@@ -13,12 +14,13 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, note
+from e2e_census import check_whole
 from e2e_go import DEFAULT, VERSIONS, build
 from e2e_process import Target
 from test_census import Leaks, expect_truth, need_memory
 
 SCAN_BEGIN, OBSERVED, MEMORY, FACTS = 40, 41, 45, 46  # include/ctxtrace/event.h
-AGAIN = "judged again from the recorded memory: 2 of 2 readings"
+SCAN_COMPLETE = 1
 THEN = "cannot be judged again"
 
 
@@ -40,6 +42,12 @@ def replay(kept, words):
     lines = [line for line in done.stderr.splitlines() if "recorded memory" in line]
     check(len(lines) == 1 and words in lines[0], f"said: {done.stderr}")
     return done.stdout
+
+
+def again(report):
+    """What is said when each reading was judged again, those that failed as well."""
+    readings = report["quality"]["scans"] + report["quality"]["failed_scans"]
+    return f"judged again from the recorded memory: {readings} of {readings} readings"
 
 
 def events(kept):
@@ -69,6 +77,12 @@ def scan_of(memory):
     return struct.unpack_from("<I", memory, 32)[0]
 
 
+def complete_scans(kept):
+    """The numbers of the readings that failed nowhere."""
+    return [struct.unpack_from("<I", event, 24)[0] for event in events(kept)
+            if type_of(event) == SCAN_BEGIN and event[15] & SCAN_COMPLETE]
+
+
 def exact(version=DEFAULT, flags=()):
     """The target and its binary are gone when its recording is judged."""
     need_memory()
@@ -79,18 +93,19 @@ def exact(version=DEFAULT, flags=()):
             live = record(target, kept)
             truth = target.truth
         os.unlink(binary)
-        expect_truth(json.loads(live.stdout), truth)
+        report = json.loads(live.stdout)
+        expect_truth(report, truth)
         for _ in range(2):
-            check(replay(kept, AGAIN) == live.stdout, "the replay differs")
+            check(replay(kept, again(report)) == live.stdout, "the replay differs")
         quiet = run("replay", kept, "-f", "json")
         check(quiet.stdout == live.stdout and not quiet.stderr, f"said without -v: {quiet.stderr}")
 
         # what was found then is not what is told: without a single OBSERVED memory says the same
         bare = os.path.join(directory, "bare.ctx")
         rewrite(kept, bare, lambda event: None if type_of(event) == OBSERVED else event)
-        found, again = json.loads(live.stdout)["findings"], json.loads(replay(bare, AGAIN))["findings"]
-        check([(f["kind"], f["count"], f["confidence"]) for f in again] ==
-              [(f["kind"], f["count"], f["confidence"]) for f in found], f"found {found}, again {again}")
+        found, anew = report["findings"], json.loads(replay(bare, again(report)))["findings"]
+        check([(f["kind"], f["count"], f["confidence"]) for f in anew] ==
+              [(f["kind"], f["count"], f["confidence"]) for f in found], f"found {found}, again {anew}")
 
 
 @case("go1.26")
@@ -133,8 +148,7 @@ def changing():
         kept = os.path.join(directory, "census.ctx")
         for _ in range(5):
             live = record(target, kept)
-            words = f"{json.loads(live.stdout)['quality']['scans']} readings"
-            check(replay(kept, words) == live.stdout, "the replay differs")
+            check(replay(kept, again(json.loads(live.stdout))) == live.stdout, "the replay differs")
         target.end()
 
 
@@ -173,16 +187,18 @@ def damaged():
 
 @case("small")
 def small():
-    """What two readings agree on is kept once: the second one adds little."""
+    """What two readings agree on is kept once: the second complete one adds little to what was kept until the first."""
     need_memory()
     with tempfile.TemporaryDirectory() as directory, Leaks([build("./census_leaks"), "100"]) as target:
         kept = os.path.join(directory, "census.ctx")
-        record(target, kept)
-        sizes = {1: 0, 2: 0}
+        check_whole(json.loads(record(target, kept).stdout))
+        sizes = collections.Counter()
         for event in events(kept):
             if type_of(event) == MEMORY:
                 sizes[scan_of(event)] += len(event)
-        check(0 < sizes[2] * 10 < sizes[1], f"bytes of each reading: {sizes}")
+        first, second = complete_scans(kept)[:2]
+        until_first = sum(sizes[scan] for scan in range(1, first + 1))
+        check(0 < sizes[second] * 10 < until_first, f"bytes of each reading: {sizes}, complete: {first} and {second}")
 
 
 if __name__ == "__main__":

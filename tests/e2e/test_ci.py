@@ -122,8 +122,13 @@ def worse():
     """A warning (one context of its site) that has become a leak is new."""
     need_bpf()
     with Room() as room:
-        known = room.baseline(server_test(), words=["-test.run", "TestOne"])
-        check(lines_of(known)[0].startswith("lost-cancel warning "), f"written: {lines_of(known)}")
+        for _ in range(3):  # a stale word may look like the one cancel function that was lost
+            known = room.baseline(server_test(), words=["-test.run", "TestOne"])
+            written = lines_of(known)
+            check([line.split()[:2] for line in written] in ([], [["lost-cancel", "warning"]]), f"written: {written}")
+            if written:
+                break
+        check(written, "the one context was not found in three runs")
         room.run(server_test(), "--baseline", known, "--fail-on", "any", words=["-test.run", "TestOne"])
         report = room.run(server_test(), "--baseline", known, words=["-test.run", "TestOne", "-test.count=5"], status=1)
         check(marks(report) == {FETCH: "worse"} and report["baseline"]["worse"] == 1, f"marked: {marks(report)}")
@@ -303,10 +308,10 @@ def watch_and_replay():
     need_bpf()
     with Room() as room:
         recording, known = room.path("leak.ctx"), room.path("known.txt")
-        with c_target() as target, Agent("--record", recording, "--min-age", "1s", "-d", "3s", "--fail-on", "leak",
+        with c_target() as target, Agent("--record", recording, "--min-age", "1s", "--fail-on", "leak",
                                          "--write-baseline", known, pid=target.pid) as agent:
             target.tell("lose 40")
-            agent.finish()
+            agent.stop_when_found("lost-cancel", 1)
             target.end()
         check(re.match(r"lost-cancel leak [0-9a-f]{16} 1 lose \(c_target.c\)", lines_of(known)[0]), f"{lines_of(known)}")
         ctxtrace("replay", recording, "--fail-on", "leak", status=1)
@@ -314,10 +319,10 @@ def watch_and_replay():
         check(", known: 40 live" in text and "1 known, 0 new" in text, text)
         ctxtrace("replay", recording, "--fail-on", "any", "--write-baseline", room.path("again.txt"))
         check(room.path("again.txt").read_bytes() == known.read_bytes(), "live and replayed baselines differ")
-        with c_target() as target, Agent("--min-age", "1s", "-d", "3s", "--fail-on", "leak", "--baseline", known,
+        with c_target() as target, Agent("--min-age", "1s", "--fail-on", "leak", "--baseline", known,
                                          pid=target.pid) as agent:
             target.tell("lose 30")
-            report = agent.finish()
+            report = agent.stop_when_found("lost-cancel", 1)
             target.end()
         check(marks(report) == {"lose": "known"}, f"marked: {marks(report)}")
         check(any("lost-cancel" in line and line.endswith(", known") for line in agent.errors.all), f"{agent.errors.all}")

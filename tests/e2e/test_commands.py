@@ -91,22 +91,23 @@ def check_command():
         check(re.search(r"^tasks: about \d+ us for each thread that is started; --no-goroutines", text, re.M), f"cost: {text}")
 
 
-def leaking_recording(directory):
-    """(recording, JSON report, lines of standard error) of one leak of 40 contexts."""
+def leaking_recording(directory, *window):
+    """(recording, JSON report, lines of standard error) of one leak of 40 contexts, stopped when they are found, or by
+    the window's own end."""
     path = os.path.join(directory, "leak.rec")
-    with c_target() as target, Agent("--record", path, "--min-age", "1s", "-d", "3s", pid=target.pid) as agent:
+    with c_target() as target, Agent("--record", path, "--min-age", "1s", *window, pid=target.pid) as agent:
         target.tell("lose 40")
         target.tell("pairs 10")
-        report = agent.finish()
+        report = agent.finish() if window else agent.stop_when_found("lost-cancel", 1)
         check(target.end()["abandoned"] == 40, "forty were to be lost")
         return path, report, agent.errors.all
 
 
 @contextlib.contextmanager
-def recorded_leak():
+def recorded_leak(*window):
     need_bpf()
     with tempfile.TemporaryDirectory() as directory:
-        yield leaking_recording(directory)
+        yield leaking_recording(directory, *window)
 
 
 @case("announced")
@@ -277,7 +278,7 @@ def privileges():
 @case("json_contract")
 def json_contract():
     """Two replays of one recording are the same to the byte; field names are those of the contract."""
-    with recorded_leak() as (path, live, _):
+    with recorded_leak("-d", "10s") as (path, live, _):
         texts = {ctxtrace("replay", path, "--min-age", "1s", "-f", "json", "--tree")[0] for _ in range(2)}
         check(len(texts) == 1, "two replays differ")
         names = {"schema", "target", "providers", "window", "quality", "contexts", "tasks", "requests", "findings",

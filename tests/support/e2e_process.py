@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from e2e import Failed, check, environment, note
+from e2e import Failed, check, environment, note, wait_for
 from e2e_report import Report
 
 WATCHING = re.compile(r"^ctxtrace: watching (\d+) \((\d+) probes?, \d+ ms\)$")
@@ -183,6 +183,13 @@ class Agent(Process):
         report = self.finish(expect)
         note(f"the report came {time.monotonic() - began:.2f} s after the signal")
         return report
+
+    def stop_when_found(self, kind, age):
+        """Ctrl-C once it is announced and all that was made before this call is older than --min-age, in seconds."""
+        old_enough = time.monotonic() + age
+        self.errors.wait(f"the {kind}", lambda line: kind in line, END_SECONDS)
+        wait_for("the youngest to be old enough", lambda: time.monotonic() > old_enough, age + END_SECONDS)
+        return self.stop()
 
     def finish(self, expect=0, seconds=END_SECONDS):
         status = self.wait(seconds)

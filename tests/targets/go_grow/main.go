@@ -114,7 +114,7 @@ func deriveDeeper(root context.Context, ticks <-chan time.Time) {
 	}
 }
 
-// recurse derives a hundred contexts and returns: correct, however deep.
+// recurse derives as many contexts as it goes deep and returns: correct, however deep.
 func recurse(ctx context.Context, depth int) {
 	if depth == 0 {
 		time.Sleep(20 * time.Millisecond)
@@ -125,10 +125,12 @@ func recurse(ctx context.Context, depth int) {
 	recurse(next, depth-1)
 }
 
-func descend(root context.Context, ticks <-chan time.Time) {
-	for range ticks {
-		recurse(root, 100)
-		made.Add(100)
+func descend(depth int) func(context.Context, <-chan time.Time) {
+	return func(root context.Context, ticks <-chan time.Time) {
+		for range ticks {
+			recurse(root, depth)
+			made.Add(int64(depth))
+		}
 	}
 }
 
@@ -145,6 +147,7 @@ func main() {
 	rate := flag.Int("rate", 100, "times a second")
 	what := flag.String("do", "lose", "lose, timer, stop, defer, values, derive; right: values-right, recurse, nothing")
 	held := flag.Int("held", 7, "contexts held from the start")
+	depth := flag.Int("depth", 100, "of the recursion")
 	pile := flag.Int("fan-out", 0, "cancel functions that a fan-out defers at once")
 	flag.Parse()
 	root, end := context.WithCancel(context.Background())
@@ -154,7 +157,7 @@ func main() {
 	}
 	does := map[string]func(context.Context, <-chan time.Time){
 		"lose": each(forget), "timer": each(forgetTimer), "stop": each(forgetStop), "defer": deferAll,
-		"values": wrapValues, "derive": deriveDeeper, "values-right": wrapRight, "recurse": descend,
+		"values": wrapValues, "derive": deriveDeeper, "values-right": wrapRight, "recurse": descend(*depth),
 		"nothing": func(context.Context, <-chan time.Time) {},
 	}
 	target.Ready()

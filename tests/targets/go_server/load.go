@@ -97,7 +97,7 @@ func (l *load) work(life context.Context) {
 }
 
 func (l *load) ask(life context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(life, 10*time.Second)
+	ctx, cancel := context.WithTimeout(life, 5*time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+path, nil)
 	if err != nil {

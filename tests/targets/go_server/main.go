@@ -86,7 +86,7 @@ type userKey struct{}
 // checkout does with its context everything that is right.
 func (s *server) checkout(w http.ResponseWriter, r *http.Request) {
 	n := s.requests.Add(1)
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
 	ctx = context.WithValue(ctx, userKey{}, n)
 	stop := afterFunc(ctx, func() { s.ignored.Add(1) })

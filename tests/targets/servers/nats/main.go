@@ -68,7 +68,7 @@ func fatal(err error) {
 }
 
 func (l *load) connect() *nats.Conn {
-	connection, err := nats.Connect(l.url)
+	connection, err := nats.Connect(l.url, nats.Timeout(time.Minute))
 	fatal(err)
 	l.connections.Add(1)
 	return connection
