@@ -329,8 +329,9 @@ def expect_no_resets(url):
     counted = 0
     for name, (kind, _) in catalogue().items():
         for part in {"counter": ("",), "histogram": ("_bucket", "_count", "_sum")}.get(kind, ()):
-            resets = stored(url, f"resets({name}{part}[1h])")
-            check(resets and not any(resets.values()), f"{name}{part} went down: {resets}")
+            query = f"resets({name}{part}[1h])"
+            resets = wait_for(query, lambda query=query: stored(url, query), 30)
+            check(not any(resets.values()), f"{name}{part} went down: {resets}")
             counted += len(resets)
     check(counted > 50, f"only {counted} series")
 
@@ -356,12 +357,21 @@ def real_prometheus():
         functions = {exemplar["labels"]["function"] for series in found for exemplar in series["exemplars"]}
         note(f"exemplars of {sorted(functions)}")
         check(any(name.startswith("main.") for name in functions), f"exemplars: {functions}")
-        check(any('runtime="go"' in series for series in stored(url, "ctxtrace_target_info")), "no Go program")
+        wait_for("a Go program",
+                 lambda: any('runtime="go"' in series for series in stored(url, "ctxtrace_target_info")), 30)
         server.signal(signal.SIGCONT)
         truth = server.end()
         report = agent.finish()
         report.expect_complete()
         check(leaked <= truth["leaks"]["subscribe"], f"{leaked} leaks of {truth['leaks']}")
+
+
+def leaks_of_fleet(store):
+    """[(labels, leaked contexts)]; a scrape that was missed takes them away until the next one."""
+    data = api(store, "query", query="sum(ctxtrace_leaked_contexts) by (job, cluster)")
+    found = [(entry["metric"], entry["value"][1]) for entry in data["result"]] if data else None
+    note(f"leaks of the fleet: {found}")
+    return found
 
 
 @case("fleet")
@@ -371,9 +381,8 @@ def fleet():
         extra = f'remote_write: [{{url: "{store}/api/v1/write"}}]'
         with prometheus(agent.place, "--storage.agent.path={directory}", "--enable-feature=agent", extra=extra):
             same_as_report(agent, lambda: stored(store))
-            data = api(store, "query", query="sum(ctxtrace_leaked_contexts) by (job, cluster)")
-            check([(entry["metric"], entry["value"][1]) for entry in data["result"]] ==
-                  [({"job": "ctxtrace", "cluster": "test"}, "40")], f"the fleet: {data}")
+            wanted = [({"job": "ctxtrace", "cluster": "test"}, "40")]
+            wait_for("the leaks of the fleet", lambda: leaks_of_fleet(store) == wanted, 30)
 
 
 if __name__ == "__main__":

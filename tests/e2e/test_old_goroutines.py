@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, environment, main, need_bpf, note
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build, minor
-from e2e_process import Agent, Target, replay
+from e2e_process import Agent, Target, Waits, complete, replay
 from e2e_recording import events
 from e2e_report import marked_line
 
@@ -51,20 +51,27 @@ def expect_none_ended(recording, has_creators):
     check(creator == (1 if has_creators else 0), f"their creator is {creator}")
 
 
+def churning(program, recording):
+    with Target([program, "-old", OLD]) as target:
+        target.tell("churn")
+        with Agent("--record", recording, pid=target.pid, wait=False) as agent:
+            with Waits(agent.pid) as waits:
+                agent.wait_watching()
+                target.tell("serve 20")
+                time.sleep(4)  # for some readings beside it
+                target.tell("quiet")
+            report = agent.stop()
+        truth = target.end()
+    return report, waits, truth
+
+
 def late(version=DEFAULT, flags=()):
     """Attached in the middle of it, beside a program that starts and ends goroutines as fast as it can."""
     need_bpf()
     recording = recorded("late")
     try:
-        with Target([build("./go_old", version, flags), "-old", OLD]) as target:
-            target.tell("churn")
-            with Agent("--record", recording, pid=target.pid) as agent:
-                target.tell("serve 20")
-                time.sleep(4)  # for some readings beside it
-                target.tell("quiet")
-                report = agent.stop()
-            truth = target.end()
-        report.expect_complete()
+        program = build("./go_old", version, flags)
+        report, truth = complete(lambda: churning(program, recording))
         expect_none_ended(recording, minor(version) >= 21)
         expect_count(report, truth)
         report.expect(report["tasks"]["seen"] > OLD, "the old ones were not seen")

@@ -8,15 +8,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from e2e import case, check, main, need_bpf, note, wait_for
 from e2e_go import build
-from e2e_process import Agent, Target, c_target
+from e2e_process import Agent, Target, Waits, c_target, complete, state
 from e2e_recording import events_by_type
 
 TINY = {"CTXTRACE_RING_BYTES": "4096"}
-
-
-def state(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        return stat.read().rpartition(")")[2].split()[0]
 
 
 def stop_reader(agent):
@@ -99,19 +94,24 @@ def c_counted_exactly():
     expect_sums(report, events, truth)
 
 
+def full_speed():
+    with c_target() as target:
+        with Agent("--record", "all.rec", pid=target.pid, relative=True) as agent:
+            with Waits(agent.pid) as waits:
+                target.tell("pairs 300000")
+                target.tell("lose 100")
+            report = agent.stop()
+            events = events_by_type(f"{agent.directory}/all.rec")
+        truth = target.end()
+    expect_sums(report, events, truth)
+    return report, waits, truth
+
+
 @case("c_nothing_dropped")
 def c_nothing_dropped():
     """The same sums with the ring as it is: nothing is dropped at full speed."""
     need_bpf()
-    with c_target() as target:
-        with Agent("--record", "all.rec", pid=target.pid, relative=True) as agent:
-            target.tell("pairs 300000")
-            target.tell("lose 100")
-            report = agent.stop()
-            events = events_by_type(f"{agent.directory}/all.rec")
-        truth = target.end()
-    report.expect_complete()
-    expect_sums(report, events, truth)
+    report, truth = complete(full_speed)
     live = report["contexts"]["live"] - report["quality"]["adopted"]  # their parent is older than the attach
     report.expect(live == truth["live"], f"{live} live, by the target: {truth['live']}")
     report.expect(report["quality"]["adopted"] == 1, "one parent was there before")

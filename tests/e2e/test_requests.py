@@ -34,8 +34,8 @@ def watch(program, protocol, commands, recording):
     with Target([program, "-count", COUNT, *protocol]) as target:
         with Agent("--min-age", "2s", "--record", recording, pid=target.pid) as agent:
             for command in commands:
-                target.tell(command)
-            time.sleep(3)
+                target.tell("keep" if command == "stale" else command)
+            time.sleep(3)  # longer than the grace
             if "stale" in commands:
                 target.tell("stale")
             report = agent.stop()

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import Failed, Skip, case, check, environment, main, need_bpf, wait_for
+from e2e import Failed, Skip, case, check, environment, main, need_bpf, note, wait_for
 from e2e_go import DEFAULT, VERSIONS, build, build_test, cache
 from e2e_go import run_go as go_command
 from e2e_process import Agent, Process
@@ -296,13 +296,17 @@ def test_binary():
 
 @case("last_word_signal")
 def last_word_signal():
-    """A signal to ctxtrace ends the command too: what it leaves is still read."""
+    """A signal to ctxtrace ends the command too: what it leaves is still read, if it ends within a second."""
     need_bpf()
-    with Agent(command="run", run=[build("./go_ends"), "wait", "leak"]) as agent:
-        agent.output.wait("the command's first line", lambda line: line.startswith("ready"), 20)
-        report = agent.stop(signal.SIGINT, expect=130)
-        found = [f["kind"] for f in report["findings"]]
-        check(found == ["lost-cancel"] and 28 <= report["findings"][0]["count"] <= 30, f"found {report['findings']}")
+    for _ in range(3):
+        with Agent(command="run", run=[build("./go_ends"), "wait", "leak"]) as agent:
+            agent.output.wait("the command's first line", lambda line: line.startswith("ready"), 20)
+            report = agent.stop(signal.SIGINT, expect=130)
+        if report["quality"]["paused_s"] is not None:
+            break
+        note("it was not held at its exit: once more")
+    found = [f["kind"] for f in report["findings"]]
+    check(found == ["lost-cancel"] and 28 <= report["findings"][0]["count"] <= 30, f"found {report['findings']}")
 
 
 def held(agent):

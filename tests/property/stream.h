@@ -78,7 +78,8 @@ const char *stream_save(const struct stream *stream, const char *name, const cha
 typedef void (*maker_fn)(struct stream *stream, uint64_t seed);
 
 /**
- * Run a property on the streams of seeds 1 to `streams`, and of one seed from the clock. Seeds are printed; a stream
- * that breaks the property is shrunk, saved, named, and fails the test.
+ * Run a property on the streams of seeds 1 to `streams`, and of one seed more from the content of the sources: new
+ * with each change of them, and the same when a run is repeated. Under CTXTRACE_SOAK=1 one from the clock comes after
+ * it. Seeds are printed; a stream that breaks the property is shrunk, saved, named, and fails the test.
  */
 void property_check(const char *name, maker_fn make, property_fn property, uint64_t streams);

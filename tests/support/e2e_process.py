@@ -202,6 +202,69 @@ class Agent(Process):
         return report
 
 
+def state(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+class Waits:
+    """Used as a context manager: how long a process was ready to run meanwhile and had no processor, by the kernel."""
+    PAUSE_S = 0.05
+
+    def __init__(self, pid):
+        self.pid, self._looks, self._is_over = pid, [], threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    def _look_on(self):
+        while not self._is_over.wait(self.PAUSE_S):
+            self._look()
+
+    def _look(self):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
+                self._looks.append((time.monotonic(), int(file.read().split()[1]) / 1e9))
+
+    def __enter__(self):
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        end = time.monotonic() + 10
+        with contextlib.suppress(OSError):
+            while state(self.pid) == "R" and time.monotonic() < end:  # a wait is counted when it is over
+                time.sleep(self.PAUSE_S)
+        self._is_over.set()
+        self._thread.join()
+        self._look()
+
+    def worst(self, seconds=1):
+        """The most within so much time."""
+        grown, first = 0, 0
+        for at, waited in self._looks:
+            while first + 1 < len(self._looks) and self._looks[first + 1][0] <= at - seconds:
+                first += 1
+            grown = max(grown, waited - self._looks[first][1])
+        return grown
+
+
+ATTEMPTS, WAITED_S = 3, 0.2  # under the fastest load the ring is full after so long without a reader
+
+
+def complete(attempt):
+    """(report, ...) of attempt(), which returns (report, Waits of ctxtrace under load, ...): nothing was dropped. If
+    something was and ctxtrace had no processor for so long that nobody could have read all, the attempt is void."""
+    for number in range(1, ATTEMPTS + 1):
+        report, waits, *rest = attempt()
+        dropped = sum(report["quality"]["dropped"].values())
+        note(f"{dropped} dropped; ctxtrace waited for a processor {waits.worst():.3f} s in the worst second")
+        if not dropped or waits.worst() <= WAITED_S or number == ATTEMPTS:
+            break
+        note(f"attempt {number} is void")
+    report.expect_complete()
+    return report, *rest
+
+
 class FullPipe:
     """Nobody reads it: who writes there waits. `end` is its end to write to."""
 

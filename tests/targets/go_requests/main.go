@@ -75,6 +75,7 @@ func (s *server) scenarios() map[string]scenario {
 		"long-poll":       {handle: s.longPoll, stays: true},
 		"events":          {handle: s.events, stays: true},
 		"hijacked":        {handle: s.hijacked, stays: true},
+		"keep":            {handle: s.keep},
 		"stale":           {handle: s.stale},
 		"background":      {handle: s.background},
 	}
@@ -326,12 +327,13 @@ func (s *server) hijacked(w http.ResponseWriter, r *http.Request) {
 	s.begun <- struct{}{}
 }
 
+// keep stores its context for stale; one request does that.
+func (s *server) keep(w http.ResponseWriter, r *http.Request) {
+	s.stored = r.Context()
+}
+
 // stale derives from a context that was kept when its request was over.
 func (s *server) stale(w http.ResponseWriter, r *http.Request) {
-	if s.stored == nil {
-		s.stored = r.Context()
-		return
-	}
 	ctx, cancel := context.WithCancel(s.stored) // FIND:stale
 	defer cancel()
 	_ = ctx.Err()
@@ -398,7 +400,7 @@ func main() {
 	client, sent := web.Client(), map[string]int{}
 	command := func(name string) {
 		kind, ok := s.scenarios()[name]
-		for i := 0; ok && i < *count; i++ {
+		for i := 0; ok && i < *count && (i == 0 || name != "keep"); i++ {
 			s.send(client, web.URL+"/"+name, kind)
 			sent[name]++
 		}

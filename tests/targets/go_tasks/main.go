@@ -12,6 +12,8 @@ import (
 	"targets/target"
 )
 
+const told = 100000 // it says so whenever so many more have been started and have ended
+
 type truth struct {
 	Started int64 `json:"started"`
 }
@@ -39,15 +41,16 @@ func main() {
 					group.Done()
 				}(ctx)
 			}
+			group.Wait()
 			started += batch
+			if started/told > (started-batch)/told {
+				target.Say("started %d", started)
+			}
 			if *rate > 0 {
 				next = next.Add(10 * time.Millisecond)
 				time.Sleep(time.Until(next))
-			} else {
-				group.Wait()
 			}
 		}
-		group.Wait()
 	})
 	target.Truth(truth{Started: started})
 }

@@ -14,7 +14,7 @@ func payload(bytes int) *pb.Payload { return &pb.Payload{Body: make([]byte, byte
 
 // lookup is the work of a handler: a child context, cancelled when it is done.
 func (s *service) lookup(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	s.handled.Add(1)
 	return ctx.Err()

@@ -168,7 +168,7 @@ func (s *server) poll(w http.ResponseWriter, r *http.Request) {
 func (s *server) wait(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	err := work(ctx, time.Minute)
-	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if work(tidy, 50*time.Millisecond) != nil {
 		s.fail("wait", tidy.Err())

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	_ "modernc.org/sqlite"
 )
 
@@ -22,6 +23,7 @@ type store struct {
 	directory string
 	db        *sql.DB
 	insert    *sql.Stmt
+	writer    *semaphore.Weighted // there is one at a time: who waits for SQLite's own lock does not mind a context
 }
 
 func openStore(life context.Context) *store {
@@ -47,7 +49,7 @@ func openStore(life context.Context) *store {
 	if err != nil {
 		panic(err)
 	}
-	return &store{directory, db, insert}
+	return &store{directory, db, insert, semaphore.NewWeighted(1)}
 }
 
 func (s *store) close() {
@@ -62,6 +64,10 @@ func (s *store) count(ctx context.Context) error {
 }
 
 func (s *store) add(ctx context.Context, text string) error {
+	if err := s.writer.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.writer.Release(1)
 	_, err := s.insert.ExecContext(ctx, text)
 	return err
 }
@@ -85,6 +91,10 @@ func (s *store) newest(ctx context.Context) error {
 
 // replace is a transaction: the oldest notes for a new one. It is rolled back when the caller wants that.
 func (s *store) replace(ctx context.Context, isKept bool) error {
+	if err := s.writer.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.writer.Release(1)
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
