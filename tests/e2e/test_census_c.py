@@ -111,7 +111,7 @@ def after_funcs():
     """Every request leaves a registration on the server's context: three readings that found more, twenty more in all."""
     need_memory()
     with demo("after-func", "--rate", "50") as target:
-        report = census(target.pid, "--watch", "1s", "-d", "6s", "-q")
+        report = census(target.pid, "--watch", "1s", "-d", "10s", "-q")
         target.end()
     check([f[:3] for f in findings(report)] == [("unstopped-after-func", "leak", "confirmed")], f"{findings(report)}")
 
