@@ -201,6 +201,7 @@ def of_32_bits():
         try:
             for command in (["-p"], ["census", "-p"], ["check", "-p"]):
                 refused([*command, target.pid], ATTACH, f"process {target.pid}:", "32-bit", "only 64-bit x86-64 programs")
+            refused(["run", "--", path], ATTACH, "old:", "32-bit", "only 64-bit x86-64 programs")
         finally:
             target.kill()
             target.wait()

@@ -72,7 +72,7 @@ static int read_auxv(pid_t pid, uint64_t *ret_entry, uint64_t *ret_base)
 		if (pair[0] == AT_BASE)
 			*ret_base = pair[1];
 	}
-	return *ret_entry ? 0 : -ENOENT;
+	return 0;
 }
 
 #ifdef __x86_64__
@@ -119,7 +119,7 @@ static int hold(pid_t pid)
 		rc = -errno;
 	if (!rc)
 		rc = read_auxv(pid, &entry, &base);
-	if (!rc && base)
+	if (!rc && entry && base) // those of 32 bits are other words: who inspects it says what it is
 		rc = run_to(pid, entry);
 	return rc;
 }
