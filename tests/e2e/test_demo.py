@@ -98,11 +98,14 @@ def silent():
             target.end()
 
 
-def counted(scenario, *options):
+RING = {"CTXTRACE_RING_BYTES": str(64 << 20)}  # has room for every event of churn, whoever has the processor
+
+
+def counted(scenario, *options, env=None):
     """Under `run` every context is seen from the first on, so the counts must be equal."""
     need_bpf()
     command = [environment("CTXDEMO_BIN"), scenario, *options]
-    with Agent("--fail-on", "todo-root", run=command, command="run", wait=False) as agent:
+    with Agent("--fail-on", "todo-root", run=command, command="run", wait=False, env=env) as agent:
         report = agent.finish(seconds=120)
         truth = json.loads(agent.output.finish_line(lambda line: line.startswith('{"scenario"')))
     check(truth["exact"], "the demo itself is not sure of its counts")
@@ -124,7 +127,7 @@ def counts_assemble():
 
 @case("counts_churn")
 def counts_churn():
-    counted("churn", "--rounds", "100")
+    counted("churn", "--rounds", "100", env=RING)
 
 
 @case("counts_after_func")

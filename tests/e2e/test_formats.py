@@ -170,7 +170,7 @@ def check_trace(directory, report):
 def watch():
     """A live run and its replay: every format, the same bytes, and what each reader makes of it."""
     need_bpf()
-    server = Target([build("./go_server"), "-rate", 500, "-leak"])
+    server = Target([build("./go_server"), "-rate", 250, "-leak"])
     with told(server, "-d", "6s", "--min-age", "2s") as (directory, report), tempfile.TemporaryDirectory() as again:
         replayed = replay(os.path.join(directory, "recording"), again)
         check(replayed.text == report.text, "the replayed JSON differs")

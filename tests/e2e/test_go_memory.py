@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the target's memory can tell: held or lost, pending in a loop, correct shapes that look lost."""
+import os
 import pathlib
+import signal
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from e2e import case, check, main, need_bpf, note
+from e2e import case, check, main, need_bpf, note, wait_for
 from e2e_go import DEFAULT, SOURCES, VERSIONS, build, with_profile
+from e2e_metrics import Serving
 from e2e_process import Agent, Target
 from e2e_recording import events_by_type
 from e2e_report import marked_line
@@ -16,18 +18,33 @@ CONNECTIONS = 10000
 ACCEPT = ("main.acceptConnection", *marked_line(SOURCES / "go_held" / "main.go", "accept"))
 
 
-def held(*commands, every=0):
+def check_held(report):
+    report.expect_complete()
+    report.expect(report["contexts"]["created"] == CONNECTIONS, "not every connection was seen")
+    return report
+
+
+def held(*commands):
     """The report on the table of connections after these commands, the attach being complete before the first."""
     with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
         with Agent(*WATCH, pid=target.pid) as agent:
             for command in commands:
                 target.tell(command)
-                time.sleep(every)
             report = agent.finish()
         target.end()
-    report.expect_complete()
-    report.expect(report["contexts"]["created"] == CONNECTIONS, "not every connection was seen")
-    return report
+    return check_held(report)
+
+
+def wait_read(agent):
+    """Until all of memory has been read once more; a reading that goes on already does not count."""
+    before = agent.report()["quality"]["scans"]
+    wait_for("a reading of memory", lambda: agent.report()["quality"]["scans"] >= before + 2, 60)
+
+
+def stop_after(agent, seconds):
+    """The report on a window of so many seconds or more."""
+    wait_for(f"{seconds} s", lambda: agent.report()["window"]["duration_s"] >= seconds, seconds + 60)
+    return agent.stop()
 
 
 def expect_silent(report):
@@ -45,8 +62,14 @@ def held_before_collection():
 def held_after_collection():
     need_bpf()
     # A reading between the making and a collection is needed to know that the collection came later.
-    report = held("go", "gc", "gc", "gc", every=1.5)
-    expect_silent(report)
+    with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
+        with Serving("--min-age", "2s", pid=target.pid) as agent:
+            for command in ("go", "gc", "gc", "gc"):
+                target.tell(command)
+                wait_read(agent)
+            report = stop_after(agent, 8)
+        target.end()
+    expect_silent(check_held(report))
     report.expect(not report["undecided"], "memory says that each is held: nothing is undecided")
 
 
@@ -83,6 +106,10 @@ def dropped_before_attach():
     report.expect(found[0]["site"]["frames"] == [], "a site nobody saw has no frames")
 
 
+def wait_adopted(agent, count):
+    wait_for("what is older in the tree", lambda: agent.report()["quality"]["adopted"] == count, 60)
+
+
 def unknown_site(report):
     """What is known of the contexts nobody saw being made."""
     return next(site for site in report["sites"] if not site["frames"])
@@ -94,10 +121,10 @@ def held_before_attach():
     need_bpf()
     with Target([build("./go_held"), "-count", CONNECTIONS]) as target:
         target.tell("go")
-        with Agent(*WATCH, pid=target.pid) as agent:
-            time.sleep(3)
+        with Serving("--min-age", "2s", pid=target.pid) as agent:
+            wait_adopted(agent, CONNECTIONS + 1)
             target.tell("close")
-            report = agent.finish()
+            report = stop_after(agent, 8)
         target.end()
     report.expect_complete()
     expect_silent(report)
@@ -108,31 +135,50 @@ def held_before_attach():
     report.expect(unknown_site(report)["live"] == 1 and report["contexts"]["live"] == 1, "only the listener lives on")
 
 
-def peak_kib(pid):
+def cpu_seconds(pid):
+    """Of all threads so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def usage_at_end(process):
+    """What the process took in its whole life, waited for."""
+    _, status, usage = wait_for("the end", lambda: (done := os.wait4(process.pid, os.WNOHANG))[0] and done, 60)
+    process.process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def mapped_kib(pid):
+    """What is resident of files and of the ring."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        return next(int(line.split()[1]) for line in status if line.startswith("RssFile:"))
 
 
 @case("million")
 def million():
     """A million live contexts: all seen, none lost, and what that costs."""
     need_bpf()
-    count = 1000000
+    count, ring = 1000000, 256 << 20  # has room for every event, whoever has the processor
     with Target([build("./go_held"), "-count", count]) as target:
-        with Agent("--min-age", "1s", pid=target.pid) as agent:
-            target.tell("go")
-            before = peak_kib(agent.pid)
-            began = time.monotonic()
-            report = agent.stop()
-            seconds = time.monotonic() - began
+        with Agent("--min-age", "1s", pid=target.pid, env={"CTXTRACE_RING_BYTES": str(ring)}) as agent:
+            twice = ring // 512  # it is mapped twice, in KiB
+            counted = twice if mapped_kib(agent.pid) >= twice else 0
+            target.tell("go", 500)
+            used = cpu_seconds(agent.pid)
+            agent.signal(signal.SIGINT)
+            usage = usage_at_end(agent)
+            report = agent.finish()
+            seconds = usage.ru_utime + usage.ru_stime - used
+            peak = usage.ru_maxrss - counted
         target.end()
-    note(f"peak before the report {before / 1024:.0f} MiB, report after {seconds:.1f} s")
+    note(f"{report['quality']['events']} events, peak {peak / 1024:.0f} MiB and the ring, report: {seconds:.1f} s CPU")
     report.expect_complete()
     # and the listener, older than the attach
     report.expect(report["contexts"]["live"] == count + 1, "not every context is live")
     expect_silent(report)
-    check(before < 400 * 1024, f"{before} KiB for a million live contexts")
-    check(seconds < 20, f"{seconds:.1f} s until the report")
+    check(peak < 400 * 1024, f"{peak} KiB for a million live contexts")
+    check(seconds < 20, f"{seconds:.1f} s of CPU for the report")
 
 
 @case("million_before_attach")
@@ -143,8 +189,7 @@ def million_before_attach():
     with Target([build("./go_held"), "-count", count]) as target:
         target.tell("go")
         with Agent("-d", "8s", "--min-age", "1s", "--record", "all.rec", pid=target.pid, relative=True) as agent:
-            time.sleep(7)
-            peak = peak_kib(agent.pid)
+            peak = usage_at_end(agent).ru_maxrss
             report = agent.finish()
             size = (pathlib.Path(agent.directory) / "all.rec").stat().st_size
             told = events_by_type(f"{agent.directory}/all.rec")["OBSERVED"]
@@ -165,10 +210,10 @@ def capped_before_attach():
     need_bpf()
     with Target([build("./go_held"), "-count", 500]) as target:
         target.tell("go")
-        with Agent("--max-contexts", 800, "-d", "6s", pid=target.pid) as agent:
-            time.sleep(2)
+        with Serving("--max-contexts", 800, pid=target.pid) as agent:
+            wait_adopted(agent, 400)
             target.tell("close")
-            report = agent.finish()
+            report = stop_after(agent, 6)
         target.end()
     report.expect(report["contexts"]["peak_live"] == 400, "half of the cap: the listener and 399 connections")
     report.expect(report["quality"]["unmatched"] == 101, "the other connections were not known when they ended")

@@ -42,17 +42,31 @@ def wrong_number():
     check(number > 40, f"only {number} numbers are compared")
 
 
-def shifted(version):
-    """A runtime laid out differently from what its version says is refused, or read right all the same."""
-    need_memory()
+def read_shifted(version):
+    """{(number, change): line} of a program of its own."""
     with Leaks([build("./census_leaks", version)]) as target:
         done = tool("shift_tool", target.pid)
     check(done.returncode == 0, f"{done.returncode}: {done.stderr}")
     right, *wrong = [line.split(" ", 5) for line in done.stdout.splitlines()]
     check(right[2] == "judged" and int(right[3]) == target.truth["live"], f"not even the right layout: {right}")
+    for line in wrong:
+        check(line[2] != "judged" or line[3] == right[3] and int(line[4]) <= int(right[4]),
+              f"judged differently: {line}, right is {right}")
+    return {(line[0], line[1]): line for line in wrong}
+
+
+def shifted(version):
+    """A runtime laid out differently from what its version says is refused, or read right all the same."""
+    need_memory()
+    lines = read_shifted(version)
+    left = [key for key, line in lines.items() if line[2] == "incomplete"]
+    if len(left) * 10 >= len(lines):  # what a wrong number stands for depends on addresses: another program has others
+        again = read_shifted(version)
+        check(again.keys() == lines.keys(), "other numbers than before")
+        lines.update((key, again[key]) for key in left)
+        note(f"{len(left)} incomplete, {sum(lines[key][2] == 'incomplete' for key in left)} of them twice")
+    wrong = list(lines.values())
     judged = [line for line in wrong if line[2] == "judged"]
-    for line in judged:
-        check(line[3] == right[3] and int(line[4]) <= int(right[4]), f"judged differently: {line}, right is {right}")
     refused = [line for line in wrong if line[2] == "refused"]
     note(f"{len(wrong)} wrong layouts: {len(refused)} refused, {len(judged)} judged like the right one, by the numbers "
          f"{sorted({line[0] for line in judged})}")

@@ -150,8 +150,8 @@ class Agent(Process):
     """ctxtrace as a user starts it; the report as JSON goes to a file of its own, the text report to output."""
 
     def __init__(self, *arguments, pid=None, env=None, run=None, command="watch", wait=True, relative=False,
-                 stdout=subprocess.PIPE):
-        """relative: run in self.directory, so that file names among the arguments are there."""
+                 stdout=subprocess.PIPE, **options):
+        """relative: run in self.directory, so that file names among the arguments are there. options: Popen's."""
         self.directory = tempfile.mkdtemp(prefix="ctxtrace-e2e-")
         self.json_path = os.path.join(self.directory, "report.json")
         line = [environment("CTXTRACE_BIN")] + ([command] if command != "watch" else [])
@@ -159,7 +159,7 @@ class Agent(Process):
         line += ["-f", f"json={self.json_path}", *arguments]
         line += ["--", *run] if run else []
         super().__init__(line, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                         env={**os.environ, **(env or {})}, cwd=self.directory if relative else None)
+                         env={**os.environ, **(env or {})}, cwd=self.directory if relative else None, **options)
         self.output = Lines(self.process.stdout) if stdout == subprocess.PIPE else None
         self.errors = Lines(self.process.stderr)
         self.probes = None

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUSY_PAIRS 2
@@ -192,13 +193,28 @@ static void obey(cctx_t *app, const char *line)
 	fflush(stdout);
 }
 
+/* Is there input within the time? SIGTERM is blocked unless we sleep: one that came just before would not wake us. */
+static bool wait_input(int milliseconds)
+{
+	const struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * CCTX_MILLISECOND};
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	sigset_t ending, usual;
+	bool has_input;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ending, &usual);
+	has_input = !is_ended && ppoll(&input, 1, milliseconds < 0 ? NULL : &time, &usual) > 0;
+	sigprocmask(SIG_SETMASK, &usual, NULL);
+	return has_input;
+}
+
 /* One line of standard input if there is one within the time, by hand: stdio's buffer would hide lines from poll(). */
 static bool read_line(char *line, size_t size, int milliseconds)
 {
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	size_t length = 0;
 
-	if (poll(&input, 1, milliseconds) <= 0)
+	if (!wait_input(milliseconds))
 		return false;
 	while (length + 1 < size && read(STDIN_FILENO, line + length, 1) == 1 && line[length] != '\n')
 		length++;

@@ -20,13 +20,17 @@ type truth struct {
 
 var created atomic.Int64
 
+func pair(parent context.Context) {
+	ctx, cancel := context.WithTimeout(parent, time.Minute)
+	if ctx.Err() == nil {
+		created.Add(1)
+	}
+	cancel()
+}
+
 func live(parent context.Context) {
 	for range time.Tick(2 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(parent, time.Minute)
-		if ctx.Err() == nil {
-			created.Add(1)
-		}
-		cancel()
+		pair(parent)
 	}
 }
 
@@ -36,6 +40,8 @@ func main() {
 	target.Ready()
 	target.Commands(func(command string) {
 		switch command {
+		case "pairs 1": // as c_target's
+			pair(ctx)
 		case "fork":
 			if err := exec.Command("/bin/true").Run(); err != nil {
 				panic(err)

@@ -120,7 +120,8 @@ func serveSlowly(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done() // until the caller gives up
 }
 
-// assembleResponseRight is one request: its three calls are all in flight at the deadline.
+// assembleResponseRight is one request: its three calls are all in flight at the deadline. When the machine
+// was too busy for that, it says so.
 func assembleResponseRight(p *program) {
 	p.mux.HandleFunc("/response", handleAssemble)
 	for _, name := range []string{"/profile", "/prefs", "/activity"} {
@@ -130,6 +131,8 @@ func assembleResponseRight(p *program) {
 	prefsSvc = prefsService{service{p.client, p.url + "/prefs"}}
 	activitySvc = activityService{service{p.client, p.url + "/activity"}}
 	p.askAtOnce(p.life, 1, "/response")
-	waitUntil("three calls in flight", func() bool { return inFlight.Load() == 3 })
 	p.waitAnswers(1)
+	if inFlight.Load() != 3 {
+		target.Say("state missed")
+	}
 }

@@ -48,7 +48,7 @@ func GetUser(ctx context.Context, userID string) (*User, error) {
 func handleGetUser(w http.ResponseWriter, r *http.Request) {
 	serving.Add(1)
 	defer serving.Add(-1)
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel() // ALWAYS defer cancel — prevents context leak
 	user, err := GetUser(ctx, r.URL.Query().Get("id"))
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 
 // recommendWrong asks a service. It never got a context parameter: the placeholder calcified.
 func recommendWrong(p *program) error {
-	ctx, cancel := context.WithTimeout(context.TODO(), time.Second) // LESSON:todo-in-request
+	ctx, cancel := context.WithTimeout(context.TODO(), 10*time.Second) // LESSON:todo-in-request
 	defer cancel()
 	_, err := get(ctx, p.client, p.url+"/recommendations")
 	return err
 }
 
 func recommend(ctx context.Context, p *program) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	_, err := get(ctx, p.client, p.url+"/recommendations")
 	return err
@@ -50,14 +50,14 @@ func todoInRequestRight(p *program) {
 
 // auditWrong is a call that every request makes. It goes on when the client has given up.
 func auditWrong(p *program) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // LESSON:background-in-request
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // LESSON:background-in-request
 	defer cancel()
 	_, err := get(ctx, p.client, p.url+"/audit")
 	return err
 }
 
 func audit(ctx context.Context, p *program) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	_, err := get(ctx, p.client, p.url+"/audit")
 	return err

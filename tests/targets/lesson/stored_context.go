@@ -17,7 +17,7 @@ type sessionWrong struct {
 
 // refresh is called by later requests; the context is the first one's.
 func (s *sessionWrong) refresh() error {
-	ctx, cancel := context.WithTimeout(s.ctx, time.Second) // LESSON:stored-context
+	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second) // LESSON:stored-context
 	defer cancel()
 	_, err := get(ctx, s.program.client, s.program.url+"/token")
 	return err
@@ -27,7 +27,7 @@ func (s *sessionWrong) refresh() error {
 type session struct{ program *program }
 
 func (s *session) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	_, err := get(ctx, s.program.client, s.program.url+"/token")
 	return err
@@ -41,9 +41,11 @@ const (
 // startSessions returns when the sessions' first requests are long over and the late ones have been answered.
 func startSessions(p *program, open func(r *http.Request) func(r *http.Request) error) {
 	var sessions sync.Map
+	first := make(chan context.Context, logins)
 	p.mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("token")) })
 	p.mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
 		sessions.Store(r.URL.Query().Get("id"), open(r))
+		first <- r.Context()
 	})
 	p.mux.HandleFunc("/lookup", func(w http.ResponseWriter, r *http.Request) {
 		refresh, _ := sessions.Load(r.URL.Query().Get("id"))
@@ -52,6 +54,9 @@ func startSessions(p *program, open func(r *http.Request) func(r *http.Request) 
 		}
 	})
 	p.askAndWait(logins, "/login")
+	for i := 0; i < logins; i++ {
+		<-(<-first).Done() // the client may have its answer before that
+	}
 	waitLonger()
 	for i := 0; i < lateLookups; i++ {
 		p.askAndWait(logins, "/lookup")

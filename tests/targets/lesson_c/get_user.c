@@ -65,7 +65,7 @@ static SEEN int handle_get_user(struct call *call)
 	int status;
 
 	cctx_request_begin(request, "GET /user");
-	ctx = must(cctx_with_timeout(request, 2 * CCTX_SECOND));
+	ctx = must(cctx_with_timeout(request, 5 * CCTX_SECOND));
 	status = http_status(query_user(ctx, call));
 	cctx_cancel(ctx, NULL); // ALWAYS
 	cctx_unref(ctx);

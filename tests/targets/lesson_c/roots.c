@@ -15,7 +15,7 @@ static int serve_text(struct call *call)
 // It never got a context parameter: the placeholder calcified.
 static SEEN int recommend_wrong(cctx_t *request, struct program *program)
 {
-	cctx_t *ctx = must(cctx_with_timeout(cctx_todo(), CCTX_SECOND)); // LESSON:todo-in-request
+	cctx_t *ctx = must(cctx_with_timeout(cctx_todo(), 10 * CCTX_SECOND)); // LESSON:todo-in-request
 	int status = program_get(program, ctx, "/service", 0, NULL);
 
 	(void)request;
@@ -27,7 +27,7 @@ static SEEN int recommend_wrong(cctx_t *request, struct program *program)
 // It goes on when the client has given up.
 static SEEN int audit_wrong(cctx_t *request, struct program *program)
 {
-	cctx_t *ctx = must(cctx_with_timeout(cctx_background(), CCTX_SECOND)); // LESSON:background-in-request
+	cctx_t *ctx = must(cctx_with_timeout(cctx_background(), 10 * CCTX_SECOND)); // LESSON:background-in-request
 	int status = program_get(program, ctx, "/service", 0, NULL);
 
 	(void)request;
@@ -38,7 +38,7 @@ static SEEN int audit_wrong(cctx_t *request, struct program *program)
 
 static SEEN int call_service(cctx_t *request, struct program *program)
 {
-	cctx_t *ctx = must(cctx_with_timeout(request, CCTX_SECOND));
+	cctx_t *ctx = must(cctx_with_timeout(request, 10 * CCTX_SECOND));
 	int status = program_get(program, ctx, "/service", 0, NULL);
 
 	cctx_cancel(ctx, NULL);

@@ -21,7 +21,7 @@ static int serve_token(struct call *call)
 // Called by later requests; the context is the first one's.
 static SEEN int refresh_wrong(struct session *session, struct program *program)
 {
-	cctx_t *ctx = must(cctx_with_timeout(session->ctx, CCTX_SECOND)); // LESSON:stored-context
+	cctx_t *ctx = must(cctx_with_timeout(session->ctx, 10 * CCTX_SECOND)); // LESSON:stored-context
 	int status = program_get(program, ctx, "/token", 0, NULL);
 
 	cctx_cancel(ctx, NULL);
@@ -31,7 +31,7 @@ static SEEN int refresh_wrong(struct session *session, struct program *program)
 
 static SEEN int refresh(cctx_t *request, struct program *program)
 {
-	cctx_t *ctx = must(cctx_with_timeout(request, CCTX_SECOND));
+	cctx_t *ctx = must(cctx_with_timeout(request, 10 * CCTX_SECOND));
 	int status = program_get(program, ctx, "/token", 0, NULL);
 
 	cctx_cancel(ctx, NULL);
