@@ -12,6 +12,6 @@
  *
  * @param expects_stopped  Somebody has stopped it on our behalf already.
  * @param drain            As in ct_scanner_scan().
- * @return 0; negative errno told in reterr: the last time nothing was pushed, and the target runs on.
+ * @return 0; negative errno told in reterr: nothing was pushed, or there is no memory; the target runs on.
  */
 int ct_still_scan(struct ct_live *live, bool expects_stopped, ct_scan_breathe drain, struct ct_error *reterr);
